@@ -1,0 +1,37 @@
+"""The original of a sent answer gets \\Answered, that of a forward $Forwarded (RFC 9051 section 2.3.2)."""
+
+from functools import partial
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.models import MailAccount
+from accounts.services import sync_state
+from webmail.models import Draft, Flag, Outgoing, Placement, RemoteOp
+from webmail.models.summaries import refresh_lines
+
+
+def mark(outgoing: Outgoing) -> None:
+    """Changes the rows and records the intent for the server, in the caller's transaction."""
+    if outgoing.original_id is None or outgoing.mode == Draft.Mode.NEW:
+        return
+    bit = int(Flag.FORWARDED if outgoing.mode == Draft.Mode.FORWARD else Flag.ANSWERED)
+    placements = Placement.objects.filter(message=outgoing.original_id, state=Placement.State.LIVE)
+    remote = MailAccount.Protocol.IMAP
+    for placement in placements.select_related("account").select_for_update(of=("self",)):
+        owed = placement.account.protocol == remote
+        values = {"pending_mask": F("pending_mask").bitor(bit)} if owed else {"server_flags": F("flags").bitor(bit)}
+        Placement.objects.filter(pk=placement.pk).update(flags=F("flags").bitor(bit), **values)
+        if owed:
+            RemoteOp.objects.create(
+                account_id=placement.account_id,
+                kind=RemoteOp.Kind.FLAGS,
+                mailbox_id=placement.mailbox_id,
+                gen=placement.gen,
+                placements=[placement.pk],
+                uids=[placement.uid],
+                set_flags=bit,
+            )
+            # after the commit, since a worker that holds the account's row may wait for this placement
+            transaction.on_commit(partial(sync_state.wake, placement.account_id))
+        refresh_lines([placement.mailbox_id], [placement.thread_id])

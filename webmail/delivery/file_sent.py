@@ -1,0 +1,112 @@
+"""The copy in Sent, once: a step of its own that can be repeated and never sends anything (RFC 9051 section 6.3.12).
+
+Invariants: one worker at a time, by a claim that outlasts the upload; the destination's UIDNEXT is committed before
+APPEND, and a repeated try looks among newer UIDs for the Message-ID first; servers that keep the copy themselves are
+given time to, and only filled in for when they did not. POP3 accounts keep theirs here (sync.local_sent).
+"""
+
+import logging
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.crypto import SealBroken
+from accounts.models import MailAccount
+from accounts.services import sync_state
+from webmail import connections, storage
+from webmail.jobs import Job, enqueue
+from webmail.models import Mailbox, Outgoing
+from webmail.protocols import imap
+from webmail.protocols.errors import CommandFailed, MailServerError
+
+log = logging.getLogger(__name__)
+
+_MOST_TRIES = 8
+_SELF_FILING = (".gmail.com", ".office365.com", ".outlook.com", ".mail.me.com", ".zoho.com", ".zoho.eu")
+_LOOKED = 3  # times a self-filing server is looked at before the copy is filed for it
+_RECENT = 200  # UIDs from the end of Sent that are looked at
+_CLAIM_LASTS = timedelta(minutes=5)
+_SLOWEST = 32 * 1024  # octets of an upload in a second
+
+Filing = Outgoing.Filing
+
+
+def file_sent(outgoing_id: int) -> None:
+    """Files the copy or notes when to try again; never raises for what a server does."""
+    outgoing = (
+        Outgoing.objects.select_related("account__incoming", "account__outgoing", "account__credential")
+        .filter(pk=outgoing_id, filing=Filing.WAITING, sent_at__isnull=False)
+        .filter(account__protocol=MailAccount.Protocol.IMAP)
+        .first()
+    )
+    if outgoing is None or not _claim(outgoing):
+        return
+    box = Mailbox.objects.filter(account=outgoing.account, role=Mailbox.Role.SENT).exclude(phase="gone").first()
+    try:
+        with connections.open_imap(outgoing.account) as session:
+            done = _file(session, outgoing, _sent_name(session, box))
+    except (MailServerError, SealBroken, OSError) as error:
+        log.warning("outgoing %s: copy in Sent waits: %s", outgoing_id, type(error).__name__)
+        done = ""
+    _note(outgoing, done)
+
+
+def _claim(outgoing: Outgoing) -> bool:
+    """Whether nobody else is at it: the next try is put off, in one statement, by longer than this one can take."""
+    now = timezone.now()
+    lasts = _CLAIM_LASTS + timedelta(seconds=outgoing.size / _SLOWEST)
+    waiting = Outgoing.objects.filter(Q(filing_after=None) | Q(filing_after__lte=now), pk=outgoing.pk)
+    return bool(waiting.filter(filing=Filing.WAITING).update(filing_after=now + lasts))
+
+
+def _sent_name(session: imap.Session, box: Mailbox | None) -> bytes:
+    """The Sent mailbox's wire name; an account without one gets ``Sent``."""
+    if box is not None:
+        return bytes(box.wire_name)
+    try:
+        session.create(b"Sent")
+    except CommandFailed as error:
+        if error.code != "ALREADYEXISTS" and not any(one.wire_name == b"Sent" for one in session.list_mailboxes()):
+            raise
+    return b"Sent"
+
+
+def _file(session: imap.Session, outgoing: Outgoing, name: bytes) -> str:
+    """FILED, SERVER, or "" when a self-filing server is to be looked at again."""
+    uidnext = session.status(name).uidnext or 1
+    if outgoing.filing_uidnext is not None and _is_there(session, outgoing, name, since=outgoing.filing_uidnext):
+        return Filing.FILED
+    if _files_itself(outgoing):
+        if _is_there(session, outgoing, name, since=max(1, uidnext - _RECENT)):
+            return Filing.SERVER
+        if outgoing.filing_attempts < _LOOKED:
+            return ""
+    Outgoing.objects.filter(pk=outgoing.pk).update(filing_uidnext=uidnext)
+    data = storage.read(outgoing.account_id, outgoing.sent_copy_digest)
+    session.append(name, data, flags=["\\Seen"], internaldate=outgoing.sent_at)
+    return Filing.FILED
+
+
+def _is_there(session: imap.Session, outgoing: Outgoing, name: bytes, *, since: int) -> bool:
+    session.select(name, read_only=True)
+    return bool(session.search_message_id(f"<{outgoing.message_id}>", since_uid=since))
+
+
+def _files_itself(outgoing: Outgoing) -> bool:
+    server = outgoing.account.outgoing
+    return server is not None and f".{server.host}".endswith(_SELF_FILING)
+
+
+def _note(outgoing: Outgoing, done: str) -> None:
+    rows = Outgoing.objects.filter(pk=outgoing.pk, filing=Filing.WAITING)
+    attempts = outgoing.filing_attempts + 1
+    if done:
+        rows.update(filing=done, filing_attempts=attempts)
+        sync_state.wake(outgoing.account_id)
+        enqueue(Job.SYNC_ACCOUNT, outgoing.account_id)
+    elif attempts >= _MOST_TRIES:
+        rows.update(filing=Filing.FAILED, filing_attempts=attempts)
+    else:
+        wait = timedelta(seconds=60 if _files_itself(outgoing) else min(30 * 2**attempts, 3600))
+        rows.update(filing_attempts=attempts, filing_after=timezone.now() + wait)

@@ -1,0 +1,203 @@
+"""One try at submitting an outgoing message (RFC 6409, 5321).
+
+Invariants: a row is claimed, and the claim committed, before a connection is made; the phase is committed before each
+irreversible step and every write names the claim, so a second worker changes nothing; the same bytes, Message-ID and
+envelope leave at every try; once ``data_sent`` is committed and no reply was read the state is ``unknown``, and only a
+person may send again.
+"""
+
+import logging
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import BinaryIO, cast
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.crypto import SealBroken
+from accounts.models import MailAccount
+from webmail import connections, live, storage
+from webmail.jobs import Job, enqueue_on_commit
+from webmail.models import Outgoing, OutgoingRecipient
+from webmail.protocols import smtp
+from webmail.protocols.errors import AuthenticationFailed, HostNotAllowed, MailServerError
+
+from . import answered
+from .backoff import next_try
+
+log = logging.getLogger(__name__)
+STALE_AFTER = timedelta(minutes=20)  # longer than the longest wait for a reply
+
+State = Outgoing.State
+_PHASES = {
+    smtp.Phase.CONNECTED: Outgoing.Phase.CONNECTED,
+    smtp.Phase.ENVELOPE: Outgoing.Phase.ENVELOPE,
+    smtp.Phase.DATA_SENT: Outgoing.Phase.DATA_SENT,
+    smtp.Phase.REPLIED: Outgoing.Phase.REPLIED,
+}
+
+
+class ClaimLost(Exception):
+    """The row is no longer ours; nothing more may be done for it here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    state: str
+    code: str = ""
+    line: str = ""
+    again_at: datetime | None = None
+
+
+def submit(outgoing_id: int) -> None:
+    """Sends the message if it is due and nobody else does; every outcome is written to its row, none is raised."""
+    claim = _claim(outgoing_id)
+    if claim is None:
+        return
+    outgoing = Outgoing.objects.select_related("account__outgoing", "account__credential", "user").get(pk=outgoing_id)
+    try:
+        submission = _speak(outgoing, claim)
+    except ClaimLost:
+        log.warning("outgoing %s: the claim was lost, left alone", outgoing_id)
+    except smtp.OutcomeUnknown as error:
+        _finish(outgoing, claim, _Verdict(State.UNKNOWN, "unknown", error.server_line))
+    except (MailServerError, SealBroken, OSError) as error:
+        _finish(outgoing, claim, _judge(outgoing, error))
+    else:
+        _record(outgoing, claim, submission)
+
+
+def recover(now: datetime | None = None) -> int:
+    """Rows whose worker died: tried again if nothing can have left, else ``unknown`` or sent; how many there were."""
+    stale = Outgoing.objects.filter(state=State.SENDING, claimed_at__lt=(now or timezone.now()) - STALE_AFTER)
+    count = 0
+    for outgoing in stale:
+        verdict = _after_death(outgoing)
+        if outgoing.claim and _finish(outgoing, outgoing.claim, verdict):
+            if verdict.state == State.SENT:
+                outgoing.recipients.update(state=OutgoingRecipient.State.ACCEPTED, decided_at=timezone.now())
+            count += 1
+    return count
+
+
+def _after_death(outgoing: Outgoing) -> _Verdict:
+    if outgoing.phase == Outgoing.Phase.REPLIED and outgoing.recipients.count() == 1:
+        return _Verdict(State.SENT)
+    if outgoing.phase in (Outgoing.Phase.DATA_SENT, Outgoing.Phase.REPLIED):
+        return _Verdict(State.UNKNOWN, "unknown")
+    return _Verdict(State.DEFERRED, "lost", again_at=timezone.now())
+
+
+def _claim(outgoing_id: int) -> uuid.UUID | None:
+    may_send = Q(user__is_active=True, account__organisation__suspended_at=None)
+    if not Outgoing.objects.filter(may_send & ~Q(account__state=MailAccount.State.SUSPENDED), pk=outgoing_id).exists():
+        return None
+    now, claim = timezone.now(), uuid.uuid4()
+    # Conditions on this table alone: behind a join they would be judged before the row is locked, and two could claim.
+    taken = Outgoing.objects.filter(
+        pk=outgoing_id, state__in=[State.QUEUED, State.DEFERRED], send_after__lte=now, claim=None
+    ).update(state=State.SENDING, phase="", claim=claim, claimed_at=now)
+    return claim if taken else None
+
+
+def _speak(outgoing: Outgoing, claim: uuid.UUID) -> smtp.Submission:
+    account = outgoing.account
+    if account.outgoing is None:
+        raise HostNotAllowed
+    waiting = [OutgoingRecipient.State.WAITING, OutgoingRecipient.State.DEFERRED]
+    addresses = list(outgoing.recipients.filter(state__in=waiting).values_list("address", flat=True))
+    with storage.open_file(account.pk, outgoing.digest) as file:
+        return smtp.submit(
+            connections.endpoint(account.outgoing),
+            connections.outgoing_credential(account),
+            envelope_from=outgoing.envelope_from,
+            recipients=addresses,
+            data=cast(BinaryIO, file),
+            size=outgoing.size,
+            on_phase=partial(_reach, outgoing, claim),
+            helo_name=settings.MAILROOM["HELO_NAME"],
+        )
+
+
+def _reach(outgoing: Outgoing, claim: uuid.UUID, phase: smtp.Phase) -> None:
+    """Commits the phase before the step that follows it."""
+    changed = Outgoing.objects.filter(pk=outgoing.pk, claim=claim).update(
+        phase=_PHASES[phase], claimed_at=timezone.now()
+    )
+    if not changed:
+        raise ClaimLost
+
+
+def _judge(outgoing: Outgoing, error: Exception) -> _Verdict:
+    """What an error that left nothing behind means: again later, or a person has to look."""
+    line = error.server_line if isinstance(error, MailServerError) else ""
+    code = error.kind if isinstance(error, MailServerError) else "seal" if isinstance(error, SealBroken) else "storage"
+    if isinstance(error, smtp.SubmissionFailed) and error.permanent:
+        return _Verdict(State.FAILED, "refused", line)
+    if isinstance(error, AuthenticationFailed | HostNotAllowed | SealBroken):
+        return _Verdict(State.FAILED, code, line)
+    asked = error.retry_after if isinstance(error, MailServerError) else None
+    return _again_or_give_up(outgoing, code, line, asked=asked)
+
+
+def _again_or_give_up(outgoing: Outgoing, code: str, line: str, *, asked: float | None = None) -> _Verdict:
+    since = outgoing.send_after if outgoing.attempts == 0 else outgoing.created_at
+    again = next_try(timezone.now(), attempts=outgoing.attempts + 1, since=since, asked=asked)
+    return _Verdict(State.DEFERRED if again else State.FAILED, code, line, again)
+
+
+@transaction.atomic
+def _record(outgoing: Outgoing, claim: uuid.UUID, submission: smtp.Submission) -> None:
+    """Writes each recipient's outcome and what it makes of the whole."""
+    now = timezone.now()
+    states = {
+        "accepted": OutgoingRecipient.State.ACCEPTED,
+        "temporary": OutgoingRecipient.State.DEFERRED,
+        "permanent": OutgoingRecipient.State.REFUSED,
+    }
+    for outcome in submission.outcomes:
+        outgoing.recipients.filter(address=outcome.address).update(
+            state=states[outcome.status],
+            code=outcome.code or None,
+            reply=(submission.final_reply if outcome.status == "accepted" else outcome.reply)[:500],
+            decided_at=now,
+        )
+    left = {outcome.status: outcome for outcome in submission.outcomes}
+    some = outgoing.recipients.filter(state=OutgoingRecipient.State.ACCEPTED).exists()
+    if "temporary" in left:
+        verdict = _again_or_give_up(outgoing, "refused", left["temporary"].reply)
+        if some and verdict.state == State.FAILED:
+            verdict = replace(verdict, state=State.PARTIAL)
+    elif "permanent" in left:
+        verdict = _Verdict(State.PARTIAL if some else State.FAILED, "refused", left["permanent"].reply)
+    else:
+        refused = outgoing.recipients.filter(state=OutgoingRecipient.State.REFUSED).exists()
+        verdict = _Verdict(State.PARTIAL if refused else State.SENT, "", submission.final_reply)
+    _finish(outgoing, claim, verdict, accepted="accepted" in left)
+
+
+@transaction.atomic
+def _finish(outgoing: Outgoing, claim: uuid.UUID, verdict: _Verdict, *, accepted: bool = False) -> bool:
+    now = timezone.now()
+    accepted = accepted or verdict.state == State.SENT
+    changed = Outgoing.objects.filter(pk=outgoing.pk, claim=claim).update(
+        state=verdict.state,
+        error_code=verdict.code[:40],
+        server_line=verdict.line[:500],
+        attempts=outgoing.attempts + 1,
+        claim=None,
+        claimed_at=None,
+        **({"send_after": verdict.again_at} if verdict.again_at else {}),
+        **({"sent_at": now, "filing_after": now} if accepted and outgoing.sent_at is None else {}),
+    )
+    if not changed:
+        return False
+    if accepted and outgoing.sent_at is None:
+        enqueue_on_commit(Job.FILE_SENT, outgoing.pk)
+        answered.mark(outgoing)
+    live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk, state=verdict.state)
+    return True

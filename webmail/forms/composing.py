@@ -1,0 +1,76 @@
+"""What a composer posts. Anything it does not name is ignored (security S44)."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Identity, User
+from webmail.mime.html_text import html_to_text
+from webmail.models import Draft
+from webmail.queries import access
+from webmail.services.drafts import Fields
+
+from .lines import BodyField, LineField, one_line
+
+HEADERS = ("to", "cc", "bcc", "subject")
+
+
+class ComposeForm(forms.Form):
+    """The fields of a message being written; ``format`` says which of ``html`` and ``text`` was typed in."""
+
+    identity = forms.ModelChoiceField(
+        queryset=Identity.objects.none(),
+        label=_("From"),
+        empty_label=None,
+        error_messages={
+            "required": _("Choose an address to write from."),
+            "invalid_choice": _("You cannot write from that address. Choose one of yours."),
+        },
+    )
+    to = LineField(label=_("To"), required=False, max_length=60_000)
+    cc = LineField(label=_("Cc"), required=False, max_length=60_000)
+    bcc = LineField(label=_("Bcc"), required=False, max_length=60_000)
+    subject = LineField(label=_("Subject"), required=False, max_length=2_000)
+    text = BodyField(label=_("Message"), widget=forms.Textarea)
+    html = BodyField(widget=forms.HiddenInput)
+    format = forms.ChoiceField(choices=(("html", ""), ("plain", "")), required=False)
+    revision = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    mode = forms.ChoiceField(choices=Draft.Mode.choices, required=False)
+
+    def __init__(self, data: Any, *, user: User) -> None:
+        super().__init__(data)
+        choice = self.fields["identity"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = access.identities(user)
+
+    def clean_revision(self) -> int:
+        return self.cleaned_data.get("revision") or 0
+
+    def clean_mode(self) -> str:
+        return self.cleaned_data.get("mode") or Draft.Mode.NEW
+
+    def typed(self, name: str) -> str:
+        """A header's text as it may be shown and kept, refused or not."""
+        return one_line(str(self.data.get(name, "")))
+
+    def kept(self, draft: Draft | None) -> Fields:
+        """What is saved. Without scripting only ``text`` comes; a rich draft stays rich unless its text was changed."""
+        text, html = self.cleaned_data.get("text", ""), self.cleaned_data.get("html", "")
+        rich = self.cleaned_data.get("format") == "html"
+        if not rich and draft is not None and not draft.plain and same_text(text, html_to_text(draft.html)):
+            rich, html = True, draft.html
+        return Fields(
+            identity=self.cleaned_data["identity"],
+            **{name: self.typed(name) for name in HEADERS},
+            html=html if rich else "",
+            text="" if rich else text,
+            plain=not rich,
+        )
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two texts differ in nothing but space at the ends of lines, which a form may change."""
+    return [line.rstrip() for line in one.strip().splitlines()] == [
+        line.rstrip() for line in other.strip().splitlines()
+    ]

@@ -1,0 +1,1 @@
+"""Mail formats, pure: bytes in, values out. No I/O, no clock, no Django."""

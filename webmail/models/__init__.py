@@ -1,0 +1,39 @@
+"""Rows of mail. Every row carries its account: queries start there, and tables can be partitioned on it.
+
+``Mailbox`` and ``Placement`` mirror the server (where a message lies, under which UID, with which flags); ``Message``
+is its content once per account; ``Thread`` and ``MailboxThread`` are summaries that make a list page one index scan;
+``RemoteOp`` and ``Outgoing`` are intents a worker still owes to a server.
+"""
+
+from .body import MessageBody
+from .correspondent import Correspondent
+from .draft import Draft, Upload
+from .mailbox import Mailbox
+from .message import Message, MessageSearch
+from .outgoing import Outgoing, OutgoingRecipient
+from .placement import Flag, Placement
+from .pop_uid import PopUid
+from .remote_op import Action, RemoteOp
+from .sender_trust import SenderTrust
+from .thread import MailboxThread, Thread, ThreadRef
+
+__all__ = [
+    "Action",
+    "Correspondent",
+    "Draft",
+    "Flag",
+    "Mailbox",
+    "MailboxThread",
+    "Message",
+    "MessageBody",
+    "MessageSearch",
+    "Outgoing",
+    "OutgoingRecipient",
+    "Placement",
+    "PopUid",
+    "RemoteOp",
+    "SenderTrust",
+    "Thread",
+    "ThreadRef",
+    "Upload",
+]

@@ -1,0 +1,69 @@
+from django.db import models
+
+from accounts.models import Identity, MailAccount, User
+
+from .message import Message
+
+
+class Draft(models.Model):
+    """A message being written. This row is the draft; a copy on the server follows it.
+
+    ``revision`` grows with each save: a save that names an older revision is kept aside as another draft, never lost.
+    """
+
+    class Mode(models.TextChoices):
+        NEW = "new"
+        REPLY = "reply"
+        REPLY_ALL = "all"
+        FORWARD = "forward"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="drafts")
+    account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="drafts")
+    identity = models.ForeignKey(Identity, on_delete=models.SET_NULL, null=True, related_name="+")
+    mode = models.CharField(max_length=7, choices=Mode.choices, default=Mode.NEW)
+    original = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="+")
+    to = models.TextField(blank=True)
+    cc = models.TextField(blank=True)
+    bcc = models.TextField(blank=True)
+    subject = models.TextField(blank=True)
+    html = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+    plain = models.BooleanField(default=False)
+    revision = models.PositiveIntegerField(default=1)
+    message_id = models.TextField(blank=True)  # of the copy on the server
+    remote_uid = models.BigIntegerField(null=True)
+    remote_gen = models.PositiveIntegerField(default=0)
+    remote_revision = models.PositiveIntegerField(default=0)
+    # [gen, uid] of older copies still to be deleted; [gen, UIDNEXT, begun] of an APPEND not known to have ended
+    superseded_uids = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    closed_at = models.DateTimeField(null=True)  # sent or discarded
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-updated_at"], name="draft_open", condition=models.Q(closed_at=None))]
+
+    def __str__(self) -> str:
+        return f"draft {self.pk}"
+
+
+class Upload(models.Model):
+    """A file on its way out: bytes in storage by digest, named by the person who brought it."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="+")
+    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="uploads")
+    filename = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=255, default="application/octet-stream")
+    size = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=64, blank=True)  # empty: still on the mail server, see source
+    source = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="+")  # forwarded from here
+    source_path = models.CharField(max_length=100, blank=True)
+    content_id = models.CharField(max_length=255, blank=True)  # set for pictures inside the text
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"upload {self.pk}"

@@ -1,0 +1,99 @@
+from enum import IntFlag
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from accounts.models import MailAccount
+
+from .mailbox import Mailbox
+from .message import Message
+from .thread import Thread
+
+
+class Flag(IntFlag):
+    """Message flags as bits (RFC 9051 section 2.3.2 and the registered keywords), so that deltas are one operator."""
+
+    SEEN = 1
+    FLAGGED = 2
+    ANSWERED = 4
+    FORWARDED = 8
+    DRAFT = 16
+    DELETED = 32
+    JUNK = 64
+    NOT_JUNK = 128
+
+    @property
+    def wire(self) -> str:
+        return _WIRE[self]
+
+    @classmethod
+    def from_wire(cls, flags: "frozenset[str] | set[str]") -> "tuple[int, list[str]]":
+        """The bits of a FETCH FLAGS list and the remaining keywords, sorted."""
+        bits, keywords = 0, []
+        for flag in flags:
+            bit = _BITS.get(flag.lower())
+            if bit is None:
+                if not flag.startswith("\\"):
+                    keywords.append(flag[:100])
+            else:
+                bits |= bit
+        return bits, sorted(keywords)
+
+
+_WIRE = {
+    Flag.SEEN: "\\Seen",
+    Flag.FLAGGED: "\\Flagged",
+    Flag.ANSWERED: "\\Answered",
+    Flag.FORWARDED: "$Forwarded",
+    Flag.DRAFT: "\\Draft",
+    Flag.DELETED: "\\Deleted",
+    Flag.JUNK: "$Junk",
+    Flag.NOT_JUNK: "$NotJunk",
+}
+_BITS = {wire.lower(): int(flag) for flag, wire in _WIRE.items()}
+
+
+class Placement(models.Model):
+    """That a message lies in a mailbox, under which UID, with which flags.
+
+    ``flags`` is what people see; ``server_flags`` what the server last said. They differ only in the bits of
+    ``pending_mask``, which a RemoteOp still owes to the server. A placement without ``uid`` was put here by a local
+    move whose UID at the destination is not known yet.
+    """
+
+    class State(models.IntegerChoices):
+        LIVE = 0
+        GONE = 1
+        UNFETCHABLE = 2
+
+    account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="+", db_index=False)
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="placements", db_index=False)
+    gen = models.PositiveIntegerField(default=1)
+    uid = models.BigIntegerField(null=True)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="placements")
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="+", db_index=False)
+    received_at = models.DateTimeField()
+    modseq = models.BigIntegerField(null=True)
+    flags = models.SmallIntegerField(default=0)
+    server_flags = models.SmallIntegerField(default=0)
+    pending_mask = models.SmallIntegerField(default=0)
+    keywords = ArrayField(models.CharField(max_length=100), default=list)
+    state = models.SmallIntegerField(choices=State.choices, default=State.LIVE)
+    gone_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mailbox", "gen", "uid"], name="placement_once")]
+        indexes = [
+            models.Index(fields=["mailbox", "thread"], name="placement_by_thread"),
+            models.Index(fields=["thread"], name="placement_thread"),
+            models.Index(fields=["account", "gone_at"], name="placement_gone", condition=models.Q(state=1)),
+            models.Index(
+                fields=["account", "-received_at"],
+                name="placement_starred",
+                condition=models.Q(state=0) & models.Q(flags__gte=2),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"placement {self.pk}"

@@ -1,0 +1,81 @@
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from accounts.models import MailAccount, User
+
+from .mailbox import Mailbox
+
+
+class Action(models.Model):
+    """One thing a person did, so that it can be undone as one: the operations it queued carry its id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20)
+    count = models.PositiveIntegerField(default=0)
+    # what to restore: [{"mailbox", "to", "placements", "set", "clear"}, …]; ids and bits only
+    inverse = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    undone_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"action {self.pk}"
+
+
+class RemoteOp(models.Model):
+    """An intent that a worker replays on the mail server, idempotently.
+
+    Per-message kinds cover up to 500 messages: ``placements[i]`` lay in ``mailbox`` under ``gen`` with ``uids[i]``
+    when the person acted. ``dest_uidnext`` is recorded before a MOVE, COPY or APPEND is sent, so that a replay after a
+    crash looks only at newer UIDs before doing it again.
+    """
+
+    class Kind(models.TextChoices):
+        FLAGS = "flags"
+        MOVE = "move"
+        COPY = "copy"
+        EXPUNGE = "expunge"
+        APPEND = "append"
+        CREATE = "create"
+        RENAME = "rename"
+        REMOVE = "remove"
+        SUBSCRIBE = "subscribe"
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        INFLIGHT = "inflight"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="remote_ops")
+    action = models.ForeignKey(Action, on_delete=models.SET_NULL, null=True, related_name="ops")
+    kind = models.CharField(max_length=9, choices=Kind.choices)
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, null=True, related_name="+")
+    gen = models.PositiveIntegerField(default=1)
+    destination = models.ForeignKey(Mailbox, on_delete=models.CASCADE, null=True, related_name="+")
+    dest_uidnext = models.BigIntegerField(null=True)
+    placements = ArrayField(models.BigIntegerField(), default=list)
+    uids = ArrayField(models.BigIntegerField(null=True), default=list)
+    set_flags = models.SmallIntegerField(default=0)
+    clear_flags = models.SmallIntegerField(default=0)
+    args = models.JSONField(default=dict)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["account", "id"], name="op_open", condition=models.Q(state__in=["queued", "inflight"])
+            ),
+        ]
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"

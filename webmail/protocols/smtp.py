@@ -1,0 +1,252 @@
+"""Message submission, command by command, so that the caller knows at each moment what may have happened.
+
+Invariants: `on_phase(DATA_SENT)` has returned before the byte that ends the data can leave, so an error that is not
+OutcomeUnknown means the message was not taken and may be tried again; the server sees one DATA whose lines end in
+CRLF and whose dots are stuffed, whatever the stored bytes hold; credentials go out under verified TLS only; no
+address reaches the wire that could end its own command.
+RFC 5321, 6409 (submission), 8314 (TLS), 3207 (STARTTLS), 4954 (AUTH), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8),
+3461 (DSN), 2034 and 3463 (enhanced codes).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO, Literal, TypeAlias
+
+from webmail.protocols.dots import stuffed_pieces
+from webmail.protocols.errors import MailServerError
+from webmail.protocols.net import Credential, Endpoint, Resolver, ascii_domain, system_resolver
+from webmail.protocols.smtp_talk import (
+    COMMAND_PATIENCE,
+    OUR_REFUSAL,
+    Conversation,
+    OutcomeUnknown,
+    Phase,
+    Reply,
+    SubmissionFailed,
+    open_conversation,
+)
+
+__all__ = ["OutcomeUnknown", "Phase", "RecipientOutcome", "Submission", "SubmissionFailed", "submit"]
+
+REPLY_PATIENCE = 600.0  # after the dot, RFC 5321 section 4.5.3.2.6
+MOST_ENVELOPE_ID = 100
+
+Status: TypeAlias = Literal["accepted", "temporary", "permanent"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientOutcome:
+    """What became of one recipient. `code` is the reply code, 0 when we refused the address before asking."""
+
+    address: str
+    status: Status
+    code: int
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One outcome per recipient, in their order. `final_code` is 0 when nobody was accepted and nothing was sent."""
+
+    outcomes: tuple[RecipientOutcome, ...]
+    final_code: int
+    final_reply: str
+    queued_id_text: str
+
+
+_LOCAL_PART = re.compile(r"[^\x00-\x20\x7f-\xa0()<>\[\]\\,;:\"@\ud800-\udfff]{1,64}")
+
+
+def _wire_address(address: str) -> str:
+    """The address as it goes into MAIL and RCPT, its domain in A-labels. Raises ValueError for no such address."""
+    local, at, domain = address.rpartition("@")
+    if not at or not _LOCAL_PART.fullmatch(local) or not local.isprintable() or len(local.encode()) > 64:
+        raise ValueError("not an address that can be sent to")
+    return f"{local}@{ascii_domain(domain)}"
+
+
+@dataclass(slots=True)
+class _Envelope:
+    sender: str
+    recipients: dict[str, str]  # address as given -> as sent
+    order: tuple[str, ...]
+    outcomes: dict[str, RecipientOutcome] = field(default_factory=dict)
+
+    @property
+    def international(self) -> bool:
+        return not all(address.isascii() for address in (self.sender, *self.recipients.values()))
+
+    def refuse(self, address: str, words: str) -> None:
+        self.recipients.pop(address, None)
+        self.outcomes[address] = RecipientOutcome(address, "permanent", OUR_REFUSAL, words)
+
+    def submission(self, final: Reply | None = None) -> Submission:
+        outcomes = tuple(self.outcomes[address] for address in self.order)
+        if final is None:
+            return Submission(outcomes, OUR_REFUSAL, "", "")
+        return Submission(outcomes, final.code, final.line, _queued_id(final))
+
+
+def _envelope(envelope_from: str, recipients: Sequence[str]) -> _Envelope:
+    try:
+        envelope = _Envelope(
+            _wire_address(envelope_from) if envelope_from else "", {}, tuple(dict.fromkeys(recipients))
+        )
+    except ValueError:
+        raise SubmissionFailed("the sender's address is not valid", permanent=True) from None
+    for address in envelope.order:
+        try:
+            envelope.recipients[address] = _wire_address(address)
+        except ValueError:
+            envelope.refuse(address, "the address is not valid")
+    return envelope
+
+
+def _xtext(text: str) -> str:
+    """RFC 3461 section 4."""
+    return "".join(char if "!" <= char <= "~" and char not in "+=" else f"+{ord(char):02X}" for char in text)
+
+
+def _check_features(talk: Conversation, envelope: _Envelope, size: int) -> None:
+    limit = talk.features.get("SIZE", "")
+    if re.fullmatch(r"[0-9]{1,15}", limit) and 0 < int(limit) < size:
+        raise SubmissionFailed(
+            f"the message has {size} octets, the server takes {limit}", phase=talk.phase, permanent=True, code="5.3.4"
+        )
+    if "SMTPUTF8" in talk.features:
+        return
+    words = "the server does not take addresses with letters beyond ASCII"
+    if not envelope.sender.isascii():
+        raise SubmissionFailed(words, phase=talk.phase, permanent=True, code="5.6.7")
+    for address in [given for given, sent in envelope.recipients.items() if not sent.isascii()]:
+        envelope.refuse(address, words)
+
+
+def _mail(talk: Conversation, envelope: _Envelope, size: int, dsn: str | None) -> None:
+    parameters = [f"MAIL FROM:<{envelope.sender}>"]
+    if "SIZE" in talk.features:
+        parameters.append(f"SIZE={size}")
+    if "8BITMIME" in talk.features:
+        parameters.append("BODY=8BITMIME")
+    if envelope.international:
+        parameters.append("SMTPUTF8")
+    if dsn is not None:
+        parameters.append(f"RET=HDRS ENVID={_xtext(dsn)}" if dsn else "RET=HDRS")
+    reply = talk.command(" ".join(parameters))
+    if not 200 <= reply.code < 300:
+        raise talk.refused(reply)
+
+
+def _rcpt(talk: Conversation, given: str, sent: str, *, dsn: bool) -> RecipientOutcome:
+    command = f"RCPT TO:<{sent}>"
+    if dsn:
+        command += " NOTIFY=FAILURE,DELAY"
+        command += f" ORCPT=rfc822;{_xtext(sent)}" if sent.isascii() else ""
+    reply = talk.command(command)
+    if reply.code == 421:
+        raise talk.refused(reply)
+    status: Status = "permanent"
+    if 200 <= reply.code < 300:
+        status = "accepted"
+    elif reply.code < 500 or reply.code == 552:  # 552 here is an old way to say 452, RFC 5321 section 4.5.3.1.10
+        status = "temporary"
+    return RecipientOutcome(given, status, reply.code, reply.line)
+
+
+def _send_data(
+    talk: Conversation, data: BinaryIO, *, size: int, on_phase: Callable[[Phase], None], reply_patience: float
+) -> Reply:
+    reply = talk.command("DATA")
+    if reply.code != 354:
+        raise talk.refused(reply)
+    talk.stream.restart_clock(talk.patience)
+    for piece in stuffed_pieces(data, size):
+        talk.stream.send(piece)
+    if talk.stream.poll():  # the server gave up early: without the end of the data nothing is sent
+        talk.stream.restart_clock(talk.patience)
+        raise talk.refused(talk.reply())
+    talk.reach(Phase.DATA_SENT, on_phase)
+    try:
+        talk.stream.restart_clock(reply_patience)
+        talk.stream.send(b"\r\n.\r\n")
+        reply = talk.reply()
+    except MailServerError as lost:
+        raise OutcomeUnknown(lost.server_line) from None
+    if reply.code >= 400:
+        raise talk.refused(reply)
+    if reply.code >= 300:
+        raise OutcomeUnknown(reply.line)
+    talk.reach(Phase.REPLIED, on_phase)
+    return reply
+
+
+_QUEUED_ID = re.compile(r"(?:queued as|queue id|\bid\b)[ :=]*<?([A-Za-z0-9][\w.@-]{3,120})", re.IGNORECASE)
+
+
+def _queued_id(reply: Reply) -> str:
+    found = _QUEUED_ID.search(reply.text)
+    return found.group(1) if found else ""
+
+
+def _helo(name: str) -> str:
+    return name if re.fullmatch(r"\[(?:IPv6:)?[0-9A-Fa-f.:]{2,45}\]", name) else ascii_domain(name)
+
+
+def submit(
+    endpoint: Endpoint,
+    credential: Credential | None,
+    *,
+    envelope_from: str,
+    recipients: Sequence[str],
+    data: BinaryIO,
+    size: int,
+    on_phase: Callable[[Phase], None],
+    helo_name: str,
+    request_dsn: bool = False,
+    envelope_id: str = "",
+    command_patience: float = COMMAND_PATIENCE,
+    reply_patience: float = REPLY_PATIENCE,
+    resolver: Resolver = system_resolver,
+) -> Submission:
+    """Submit one message in one transaction; `size` is the exact octets of `data`, `credential` None for no login.
+
+    `on_phase` is called when a phase is reached and must have stored it when it returns; what it raises ends the
+    submission (before the end of the data: unsent) and passes through, like an error of `data`. An empty
+    `envelope_from` is the null sender. When nobody was accepted, nothing was sent and `final_code` is 0.
+    Raises OutcomeUnknown (may have been sent) or, always unsent: SubmissionFailed, HostNotAllowed, Unreachable,
+    TlsFailed, AuthenticationFailed, Throttled, ConnectionLost, ProtocolViolation; ValueError for a bad `helo_name`,
+    `envelope_id` or `size`.
+    """
+    if not (envelope_id.isascii() and len(envelope_id) <= MOST_ENVELOPE_ID):
+        raise ValueError("an envelope id is at most 100 ASCII characters")
+    helo_name = _helo(helo_name)
+    envelope = _envelope(envelope_from, recipients)
+    if not envelope.recipients:
+        return envelope.submission()
+    talk = open_conversation(endpoint, credential, helo_name=helo_name, patience=command_patience, resolver=resolver)
+    try:
+        talk.reach(Phase.CONNECTED, on_phase)
+        _check_features(talk, envelope, size)
+        accepted = _offer(talk, envelope, size, envelope_id if request_dsn and "DSN" in talk.features else None)
+        if not accepted:
+            talk.part("RSET", "QUIT")
+            return envelope.submission()
+        talk.reach(Phase.ENVELOPE, on_phase)
+        reply = _send_data(talk, data, size=size, on_phase=on_phase, reply_patience=reply_patience)
+        talk.part("QUIT")
+        return envelope.submission(reply)
+    finally:
+        talk.stream.close()
+
+
+def _offer(talk: Conversation, envelope: _Envelope, size: int, dsn: str | None) -> bool:
+    """MAIL and RCPT; whether anybody was accepted."""
+    if not envelope.recipients:
+        return False
+    _mail(talk, envelope, size, dsn)
+    for given, sent in envelope.recipients.items():
+        envelope.outcomes[given] = _rcpt(talk, given, sent, dsn=dsn is not None)
+    return any(outcome.status == "accepted" for outcome in envelope.outcomes.values())

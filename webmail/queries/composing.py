@@ -1,0 +1,138 @@
+"""What a composer opens with: a blank sheet, an answer or a forward. Reads only; the first save makes the draft."""
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+from django.utils.formats import date_format, time_format
+from django.utils.html import escape
+from django.utils.translation import gettext
+
+from accounts.models import Identity, User
+from webmail.mime.addresses import Address, format_address
+from webmail.mime.threads import base_subject
+from webmail.models import Draft, Message, MessageBody
+from webmail.render.compose import clean_for_editor, plain_lines, quote_html, quote_plain
+from webmail.render.values import CleanHtml
+
+from . import access
+from .lists import own_addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The fields of a composer before anything was typed; ``html`` holds signature and quote."""
+
+    identity: Identity | None
+    mode: str = Draft.Mode.NEW
+    original: Message | None = None
+    to: str = ""
+    cc: str = ""
+    subject: str = ""
+    html: str = ""
+
+
+def blank(user: User, *, to: str = "", subject: str = "") -> Opening:
+    identity = access.identities(user).order_by("account__position", "-is_default").first()
+    return Opening(identity=identity, to=to, subject=subject, html=_signature(identity))
+
+
+def answer(user: User, original: Message, mode: str) -> Opening:
+    """A reply, reply to all, or forward of the message, from the address it was written to."""
+    identity = identity_for(user, original)
+    own = own_addresses(user)
+    to, cc = (
+        ([], []) if mode == Draft.Mode.FORWARD else _recipients(original, own, everyone=mode == Draft.Mode.REPLY_ALL)
+    )
+    return Opening(
+        identity=identity,
+        mode=mode,
+        original=original,
+        to=format_people(to),
+        cc=format_people(cc),
+        subject=_subject(original.subject, mode),
+        html=_signature(identity) + _quote(original, mode),
+    )
+
+
+def go_on(user: User, original: Message) -> Draft | Opening:
+    """A draft on the server: ours again where it is, else what another program wrote, to go on with."""
+    ours = Draft.objects.filter(user=user, account=original.account_id, closed_at=None, message_id=original.message_id)
+    known = ours.exclude(message_id="").order_by("-updated_at").first()
+    if known is not None:
+        return known
+    people = original.people
+    body = MessageBody.objects.filter(message=original, state=MessageBody.State.HERE).first()
+    return Opening(
+        identity=identity_for(user, original),
+        to=format_people(people.get("to", [])),
+        cc=format_people(people.get("cc", [])),
+        subject=original.subject,
+        html=clean_for_editor(body.clean_html) if body and body.has_html else plain_lines(body.text if body else ""),
+    )
+
+
+def identity_for(user: User, original: Message) -> Identity | None:
+    """The identity the message was written to, else the account's default."""
+    people = original.people
+    addressed = {pair[1].lower() for key in ("to", "cc", "bcc", "from") for pair in people.get(key, [])}
+    mine = [identity for identity in access.identities(user) if identity.account_id == original.account_id]
+    for identity in mine:
+        if identity.address.lower() in addressed:
+            return identity
+    return mine[0] if mine else access.identities(user).first()
+
+
+def format_people(pairs: list[list[str]]) -> str:
+    return ", ".join(format_address(Address(name=pair[0], addr_spec=pair[1])) for pair in pairs)
+
+
+def _recipients(original: Message, own: frozenset[str], *, everyone: bool) -> tuple[list[list[str]], list[list[str]]]:
+    """To and Cc of an answer (RFC 5322 section 3.6.2); own addresses never become recipients."""
+    people = original.people
+    written_by_me = original.from_address.lower() in own
+    to = people.get("to", []) if written_by_me else people.get("reply_to") or people.get("from", [])
+    if not everyone:
+        return _once(to, own if not written_by_me else frozenset()), []
+    rest = people.get("cc", []) if written_by_me else people.get("to", []) + people.get("cc", [])
+    first = _once(to, own if not written_by_me else frozenset())
+    taken = own | {pair[1].lower() for pair in first}
+    return first, _once(rest, taken)
+
+
+def _once(pairs: list[list[str]], without: frozenset[str]) -> list[list[str]]:
+    kept = {pair[1].lower(): pair for pair in reversed(pairs) if pair[1]}
+    return [pair for address, pair in reversed(kept.items()) if address not in without]
+
+
+def _subject(subject: str, mode: str) -> str:
+    base, _ = base_subject(subject)
+    return f"{'Fwd' if mode == Draft.Mode.FORWARD else 'Re'}: {base or subject}".strip()
+
+
+def _signature(identity: Identity | None) -> str:
+    if identity is None or not identity.signature.strip():
+        return "<p><br></p>"
+    lines = "<br>".join(escape(line) for line in identity.signature.strip().splitlines())
+    return f"<p><br></p><p>-- <br>{lines}</p>"
+
+
+def _quote(original: Message, mode: str) -> str:
+    body = MessageBody.objects.filter(message=original, state=MessageBody.State.HERE).first()
+    attribution = _attribution(original, mode)
+    if body is not None and body.has_html:
+        return quote_html(CleanHtml(html=body.clean_html), attribution)
+    return quote_plain(body.text if body else original.snippet, attribution)
+
+
+def _attribution(original: Message, mode: str) -> str:
+    at = timezone.localtime(original.sent_at or original.received_at)
+    when = f"{date_format(at, 'j F Y')}, {time_format(at, 'H:i')}"
+    who = original.from_name or original.from_address
+    if mode == Draft.Mode.FORWARD:
+        sender = format_people([[original.from_name, original.from_address]])
+        return gettext("Forwarded message from %(who)s, %(when)s: %(subject)s") % {
+            "who": sender,
+            "when": when,
+            "subject": original.subject,
+        }
+    return gettext("On %(when)s, %(who)s wrote:") % {"when": when, "who": who}

@@ -1,0 +1,137 @@
+"""What a composer shows, as one value, whether it opens afresh or goes on with a saved draft."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils.translation import gettext
+
+from accounts.models import User
+from webmail.mime.html_text import html_to_text
+from webmail.models import Draft, Flag, Message, MessageBody, Placement
+
+from . import access
+from .composing import Opening
+
+
+@dataclass(frozen=True, slots=True)
+class FileChip:
+    id: int
+    filename: str
+    size: int
+    kind: str
+    content_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FromChoice:
+    id: int
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A composer's content. ``draft`` is 0 until the first save; ``errors`` stand beside the fields they name."""
+
+    choices: tuple[FromChoice, ...]
+    identity: int = 0
+    draft: int = 0
+    revision: int = 0
+    mode: str = Draft.Mode.NEW
+    original: int = 0
+    to: str = ""
+    cc: str = ""
+    bcc: str = ""
+    subject: str = ""
+    html: str = ""
+    text: str = ""
+    plain: bool = False
+    files: tuple[FileChip, ...] = ()
+    saved_at: datetime | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the message as a whole."""
+        return self.errors.get("") or self.errors.get("__all__", "") or self.errors.get("html", "")
+
+    @property
+    def title(self) -> str:
+        titles: dict[str, str] = {
+            Draft.Mode.REPLY: gettext("Reply"),
+            Draft.Mode.REPLY_ALL: gettext("Reply to all"),
+            Draft.Mode.FORWARD: gettext("Forward"),
+        }
+        return self.subject or titles.get(self.mode) or gettext("New message")
+
+
+def of_opening(user: User, opening: Opening) -> Sheet:
+    return Sheet(
+        choices=choices(user),
+        identity=opening.identity.pk if opening.identity else 0,
+        mode=opening.mode,
+        original=opening.original.pk if opening.original else 0,
+        to=opening.to,
+        cc=opening.cc,
+        subject=opening.subject,
+        html=opening.html,
+        text=html_to_text(opening.html),
+        files=_original_files(opening),
+    )
+
+
+def of_draft(user: User, draft: Draft) -> Sheet:
+    return Sheet(
+        choices=choices(user),
+        identity=draft.identity_id or 0,
+        draft=draft.pk,
+        revision=draft.revision,
+        mode=draft.mode,
+        original=draft.original_id or 0,
+        to=draft.to,
+        cc=draft.cc,
+        bcc=draft.bcc,
+        subject=draft.subject,
+        html=draft.html,
+        text=draft.text if draft.plain else html_to_text(draft.html),
+        plain=draft.plain,
+        files=files(draft),
+        saved_at=draft.updated_at,
+    )
+
+
+def choices(user: User) -> tuple[FromChoice, ...]:
+    found = access.identities(user).order_by("account__position", "account", "-is_default", "id")
+    return tuple(FromChoice(identity.pk, identity.name, identity.address) for identity in found)
+
+
+def files(draft: Draft) -> tuple[FileChip, ...]:
+    return tuple(
+        FileChip(upload.pk, upload.filename, upload.size, _kind(upload.content_type), upload.content_id)
+        for upload in draft.uploads.all()
+    )
+
+
+def is_draft(message: Message) -> bool:
+    return any(
+        flags & Flag.DRAFT for flags in Placement.objects.filter(message=message).values_list("flags", flat=True)
+    )
+
+
+def _original_files(opening: Opening) -> tuple[FileChip, ...]:
+    """What a forward will carry once it is saved, shown before."""
+    if opening.mode != Draft.Mode.FORWARD or opening.original is None:
+        return ()
+    body = MessageBody.objects.filter(message=opening.original).first()
+    return tuple(
+        FileChip(0, part["filename"] or gettext("attachment"), part["size"], _kind(part["type"]))
+        for part in (body.parts if body else [])
+        if part["role"] == "attachment"
+    )
+
+
+def _kind(content_type: str) -> str:
+    family = content_type.partition("/")[0]
+    if family == "image":
+        return "image"
+    return "sheet" if any(word in content_type for word in ("sheet", "excel", "csv")) else "file"

@@ -1,0 +1,63 @@
+"""What a frame or a download shows of one message; asked with the person's id, because frames carry no session."""
+
+from dataclasses import dataclass
+
+from webmail.models import MessageBody
+from webmail.render.text import plain_to_html
+from webmail.render.values import CleanHtml
+
+
+@dataclass(frozen=True, slots=True)
+class FrameBody:
+    clean: CleanHtml
+    theme: str
+    paper: bool  # designed mail keeps its light paper in the dark
+
+
+@dataclass(frozen=True, slots=True)
+class PartFile:
+    account_id: int
+    path: str
+    filename: str
+    content_type: str
+    size: int
+    digest: str
+
+
+def body(user_id: int, message_id: int) -> FrameBody | None:
+    found = (
+        MessageBody.objects.filter(message=message_id, account__user=user_id, state=MessageBody.State.HERE)
+        .select_related("account__user")
+        .first()
+    )
+    if found is None:
+        return None
+    if found.has_html:
+        clean = CleanHtml(html=found.clean_html, stylesheet=found.stylesheet, designed=found.designed)
+    else:
+        clean = plain_to_html(found.text)
+    return FrameBody(clean=clean, theme=found.account.user.theme, paper=found.has_html and found.designed)
+
+
+def part(user_id: int, message_id: int, path: str) -> PartFile | None:
+    found = MessageBody.objects.filter(message=message_id, account__user=user_id).only("parts", "account_id").first()
+    for entry in found.parts if found else []:
+        if entry["path"] == path:
+            return PartFile(
+                account_id=found.account_id if found else 0,
+                path=path,
+                filename=entry["filename"],
+                content_type=entry["type"],
+                size=entry["size"],
+                digest=entry.get("digest") or "",
+            )
+    return None
+
+
+def digest(user_id: int, message_id: int, path: str) -> str:
+    """Of the part in storage; ``path`` "" asks for the whole message."""
+    if path:
+        found = part(user_id, message_id, path)
+        return found.digest if found else ""
+    raw = MessageBody.objects.filter(message=message_id, account__user=user_id).values_list("raw_digest", flat=True)
+    return raw.first() or ""

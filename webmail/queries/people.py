@@ -1,0 +1,111 @@
+"""Whom a person may mean while typing a recipient: people written to first, then people who wrote."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
+
+from accounts.models import User
+from webmail.models import Correspondent
+from webmail.models.search_document import FIELD_PREFIX, account_lexeme, lexeme
+from webmail.search import normalise
+from webmail.search.words import query_terms
+
+from . import access
+
+MOST = 8
+_TIMEOUT_MS = 300  # a suggestion that comes later is of no use
+_MACHINES = re.compile(r"(?:no-?reply|do-?not-?reply|mailer-daemon|bounces?|notifications?)\b", re.IGNORECASE)
+
+_SENDERS = """
+SELECT max(m.from_name), lower(m.from_address), max(hit.received_at), count(*)
+  FROM (SELECT s.message_id, s.received_at
+          FROM webmail_messagesearch AS s
+         WHERE s.account_id = ANY(%(accounts)s) AND s.document @@ %(words)s::tsquery
+         ORDER BY s.received_at DESC LIMIT 200) AS hit
+  JOIN webmail_message AS m ON m.id = hit.message_id
+ WHERE m.from_address <> '' AND EXISTS (
+       SELECT 1 FROM webmail_placement AS p JOIN webmail_mailbox AS box ON box.id = p.mailbox_id
+        WHERE p.message_id = m.id AND box.role NOT IN ('junk', 'trash'))
+ GROUP BY lower(m.from_address)
+ ORDER BY count(*) DESC, max(hit.received_at) DESC
+ LIMIT 24
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    name: str
+    address: str
+    hint: str
+
+
+def suggestions(user: User, typed: str) -> tuple[Suggestion, ...]:
+    """At most eight people with a word of name or address beginning so, best known first; none for nothing typed."""
+    prefix = normalise(typed.strip())[:100]
+    if not prefix:
+        return ()
+    starts = Q(search__startswith=prefix) | Q(search__contains=f" {prefix}")
+    written = Correspondent.objects.filter(starts, user=user).order_by("-times", "-last_at")[: MOST * 4]
+    month = timezone.now() - timedelta(days=30)
+    ranked = sorted(
+        written, key=lambda one: (one.times + (10 if one.last_at > month else 0), one.last_at), reverse=True
+    )
+    found = {one.address: Suggestion(one.name, one.address, _written(one)) for one in ranked[:MOST]}
+    if len(found) < MOST:
+        for one in _senders(user, typed):
+            found.setdefault(one.address, one)
+    return tuple(found.values())[:MOST]
+
+
+def _senders(user: User, typed: str) -> list[Suggestion]:
+    """People whose mail is here; machines that nobody answers are left out."""
+    accounts = list(access.accounts(user).values_list("pk", flat=True))
+    terms = query_terms(typed)[:5]
+    if not accounts or not terms:
+        return []
+    mine = " | ".join(account_lexeme(account) for account in accounts)
+    words = " & ".join(lexeme(FIELD_PREFIX["from"] + term, prefix=True) for term in terms)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = {_TIMEOUT_MS}")
+            cursor.execute(_SENDERS, {"accounts": accounts, "words": f"({mine}) & {words}"})
+            found = cursor.fetchall()
+    except OperationalError:
+        return []
+    return [
+        Suggestion(name, address, _wrote(at, count))
+        for name, address, at, count in found
+        if not _MACHINES.match(address)
+    ]
+
+
+def _written(one: Correspondent) -> str:
+    days = _days(one.last_at)
+    if days <= 1:
+        return gettext("written to today") if days <= 0 else gettext("written to yesterday")
+    return _count(one.times, one.last_at)
+
+
+def _wrote(at: datetime, count: int) -> str:
+    days = _days(at)
+    if days <= 1:
+        return gettext("wrote today") if days <= 0 else gettext("wrote yesterday")
+    return _count(count, at)
+
+
+def _count(times: int, at: datetime) -> str:
+    if times == 1:
+        local = timezone.localtime(at)
+        month = date_format(local, "F" if local.year == timezone.localdate().year else "F Y")
+        return gettext("once, in %s") % month
+    return ngettext("%d message", "%d messages", times) % times
+
+
+def _days(at: datetime) -> int:
+    return (timezone.localdate() - timezone.localtime(at).date()).days

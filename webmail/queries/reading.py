@@ -1,0 +1,201 @@
+"""A conversation ready to print: its messages across mailboxes, once each, oldest first."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core import signing
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from accounts.models import User
+from webmail.models import Flag, Mailbox, MailboxThread, MessageBody, Placement, Thread
+
+from .lists import own_addresses, sender_words
+from .nav import display_name
+from .values import AddressLine, AttachmentChip, ReadMessage, ReadThread
+
+FRAME_SALT = "webmail.frame"  # purpose of the token in a frame's address; good for nothing else
+FRAME_SECONDS = 3600
+_ASIDE = {Mailbox.Role.TRASH.value, Mailbox.Role.JUNK.value}
+_UNFOLDED = 5  # frames opened at once; the rest are one click away
+_LABELS = (("from", "From"), ("reply_to", "Reply to"), ("to", "To"), ("cc", "Cc"), ("bcc", "Bcc"))
+
+
+def conversation(user: User, thread: Thread, mailbox: Mailbox | None, *, only: int | None = None) -> ReadThread:
+    """The thread as seen from a mailbox: what lies in Spam or Trash shows only there. ``only`` keeps one message."""
+    placements = _placements(user, thread, mailbox)
+    own = own_addresses(user)
+    wanted = _unfolded(placements)
+    messages = tuple(
+        _message(user, placement, own=own, folded=placement.pk not in wanted)
+        for placement in placements
+        if only is None or placement.message_id == only
+    )
+    back = reverse("mail:mailbox", args=[mailbox.account_id, mailbox.pk]) if mailbox else reverse("mail:unified")
+    newer, older, position = _neighbours(thread, mailbox)
+    people = {p.message.from_address.lower() for p in placements}
+    return ReadThread(
+        id=thread.pk,
+        subject=thread.subject or gettext("(no subject)"),
+        message_count=len(placements),
+        people_count=len(people),
+        starred=any(p.flags & Flag.FLAGGED for p in placements),
+        unread=any(not p.flags & Flag.SEEN for p in placements),
+        chips=(),
+        position_words=position,
+        newer_url=newer,
+        older_url=older,
+        back_url=back,
+        messages=messages,
+    )
+
+
+def frame_token(user: User, message_id: int, *, remote: bool = False) -> str:
+    """Names a message's frame to whoever holds it for an hour: frames have no cookies, so their address speaks."""
+    return signing.dumps({"u": user.pk, "m": message_id, "r": int(remote)}, salt=FRAME_SALT, compress=False)
+
+
+def read_frame_token(token: str) -> dict[str, int] | None:
+    """The person (u), message (m) and whether remote pictures are shown (r); None for anything we did not sign."""
+    try:
+        value = signing.loads(token, salt=FRAME_SALT, max_age=FRAME_SECONDS)
+        return {key: int(value[key]) for key in ("u", "m", "r")}
+    except (signing.BadSignature, KeyError, TypeError, ValueError):
+        return None
+
+
+def _placements(user: User, thread: Thread, mailbox: Mailbox | None) -> list[Placement]:
+    found = (
+        Placement.objects.filter(thread=thread, account__user=user, state=Placement.State.LIVE)
+        .select_related("message", "message__body", "mailbox")
+        .defer("message__structure", "message__body__text", "message__body__clean_html", "message__body__stylesheet")
+        .order_by("received_at", "pk")
+    )
+    here = mailbox.pk if mailbox else 0
+    aside = mailbox is not None and mailbox.role in _ASIDE
+    best: dict[Any, Placement] = {}
+    for placement in found:
+        if placement.flags & Flag.DELETED or (placement.mailbox.role in _ASIDE) != aside:
+            continue
+        key = placement.message.message_id or placement.message_id  # a copy in Sent and one received are one message
+        known = best.get(key)
+        if known is None or (placement.mailbox_id == here and known.mailbox_id != here):
+            best[key] = placement
+    return sorted(best.values(), key=lambda p: (p.message.sent_at or p.received_at, p.pk))
+
+
+def _unfolded(placements: Sequence[Placement]) -> set[int]:
+    unread = [p.pk for p in placements if not p.flags & Flag.SEEN]
+    last = [placements[-1].pk] if placements else []
+    return {*unread[-_UNFOLDED:], *last}
+
+
+def _message(user: User, placement: Placement, *, own: frozenset[str], folded: bool) -> ReadMessage:
+    message = placement.message
+    body: MessageBody | None = getattr(message, "body", None)
+    people = message.people
+    state = body.state if body and body.state != MessageBody.State.WANTED else "fetching"
+    mine = message.from_address.lower() in own
+    draft = bool(placement.flags & Flag.DRAFT) or placement.mailbox.role == Mailbox.Role.DRAFTS
+    compose = reverse("mail:compose")
+    return ReadMessage(
+        id=message.pk,
+        from_name=message.from_name or message.from_address,
+        from_address=message.from_address,
+        to_words=_to_words(people, own),
+        recipients=tuple(
+            (gettext(label), tuple(AddressLine(*pair[:2]) for pair in people[key]))
+            for key, label in _LABELS
+            if people.get(key)
+        ),
+        when=message.sent_at or message.received_at,
+        folded=folded,
+        unread=not placement.flags & Flag.SEEN,
+        starred=bool(placement.flags & Flag.FLAGGED),
+        snippet=message.snippet,
+        warnings=tuple(_WARNINGS[code] for code in message.extra.get("warnings", []) if code in _WARNINGS),
+        verified=False,
+        body_url=settings.CONTENT_ORIGIN + reverse("mail:frame", args=[frame_token(user, message.pk)]),
+        body_state=state,
+        body_error=body.error if body else "",
+        remote_images=body.remote_images if body else 0,
+        trackers=body.trackers if body else 0,
+        show_remote_url="",
+        attachments=tuple(
+            _chip(message.pk, part) for part in (body.parts if body else []) if part["role"] == "attachment"
+        ),
+        draft=draft,
+        reply_url=f"{compose}?reply={message.pk}" + ("" if draft else "&mode=reply"),  # of a draft: go on writing it
+        reply_all_url=f"{compose}?reply={message.pk}&mode=all" if len(_others(people, own)) > 1 else "",
+        forward_url=f"{compose}?reply={message.pk}&mode=forward",
+        source_url=reverse("mail:source", args=[message.pk]),
+        unsubscribe=bool(message.extra.get("list_unsubscribe")),
+        is_plain=body is not None and not body.has_html,
+        html_frame=body is not None and body.has_html,
+        folder=display_name(placement.mailbox),
+        avatar_name=message.from_name,
+        avatar_address=message.from_address,
+        mine=mine,
+    )
+
+
+_WARNINGS = {
+    "multiple-from": "This message names more than one sender.",
+    "address-in-name": "The sender's name looks like an address, but the real address is another.",
+    "bidi": "The sender's name holds hidden characters that change its reading order.",
+    "malformed-from": "The sender's address is malformed.",
+    "no-from": "This message names no sender.",
+}
+
+
+def _others(people: dict[str, list[list[str]]], own: frozenset[str]) -> set[str]:
+    everyone = [pair[1].lower() for key in ("from", "to", "cc") for pair in people.get(key, [])]
+    return set(everyone) - own
+
+
+def _to_words(people: dict[str, list[list[str]]], own: frozenset[str]) -> str:
+    recipients = people.get("to", []) + people.get("cc", [])
+    if not recipients:
+        return gettext("to nobody named")
+    return gettext("to %s") % sender_words([pair[:2] for pair in recipients], own).replace(gettext("Me"), gettext("me"))
+
+
+def _chip(message_id: int, part: dict[str, Any]) -> AttachmentChip:
+    url = reverse("mail:attachment", args=[message_id, part["path"]])
+    kind = part["type"]
+    return AttachmentChip(
+        filename=part["filename"] or gettext("attachment"),
+        size=part["size"],
+        kind=kind,
+        view_url=f"{url}?inline=1",
+        download_url=url,
+        is_image=kind in ("image/png", "image/jpeg", "image/gif", "image/webp"),
+    )
+
+
+def _neighbours(thread: Thread, mailbox: Mailbox | None) -> tuple[str, str, str]:
+    """Addresses of the next newer and older conversation in the mailbox: two index look-ups."""
+    if mailbox is None:
+        return "", "", ""
+    lines = MailboxThread.objects.filter(mailbox=mailbox)
+    line = lines.filter(thread=thread).values_list("newest_at", "thread_id").first()
+    if line is None:
+        return "", "", ""
+    at, key = line
+    base = reverse("mail:mailbox", args=[mailbox.account_id, mailbox.pk])
+    newer = (
+        lines.filter(newest_at__gte=at)
+        .exclude(newest_at=at, thread_id__lte=key)
+        .order_by("newest_at", "thread_id")
+        .values_list("thread_id", flat=True)
+        .first()
+    )
+    older = (
+        lines.filter(newest_at__lte=at)
+        .exclude(newest_at=at, thread_id__gte=key)
+        .order_by("-newest_at", "-thread_id")
+        .values_list("thread_id", flat=True)
+        .first()
+    )
+    return (f"{base}{newer}/" if newer else "", f"{base}{older}/" if older else "", "")

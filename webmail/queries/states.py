@@ -1,0 +1,60 @@
+"""How an account is doing, in words a person would say, with the server's own line and the likeliest cure."""
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.models import MailAccount
+from accounts.queries import account_words
+from webmail.models import Mailbox
+
+from .values import ErrorBlock, Progress
+
+State = MailAccount.State
+
+
+def progress(account: MailAccount, mailbox: Mailbox | None = None) -> Progress | None:
+    """The first fetch under way, newest mail first, or None."""
+    words = account_words.fetching(account)
+    if not words:
+        return None
+    if account.progress_since and account.progress_done > 200:
+        words += ", " + _("newest mail first. You can work meanwhile.")
+    return Progress(done=account.progress_done, total=account.progress_total, words=words)
+
+
+def error(account: MailAccount) -> ErrorBlock | None:
+    """What stands in the way of an account, or None while it works."""
+    if account.state in (State.NEW, State.WORKING):
+        if account.error_code and account.last_sync_at is None:
+            return _block(account)
+        return None
+    if account.state == State.PAUSED:
+        return ErrorBlock(
+            title=_("%s is paused") % account,
+            sentence=_("You can read what is here; nothing new is fetched until you resume it."),
+            server_line="",
+            action_label=_("Resume"),
+            action_url=reverse("mail:account", args=[account.pk]),
+        )
+    if account.state == State.SUSPENDED:
+        return ErrorBlock(
+            title=_("An administrator suspended %s") % account,
+            sentence=_("You can read what is here. Ask your administrator why, and to resume it."),
+            server_line="",
+            action_label="",
+            action_url="",
+        )
+    return _block(account)
+
+
+def _block(account: MailAccount) -> ErrorBlock:
+    trouble = account_words.trouble(account)
+    refused = account.error_code == "auth"
+    label, name = (_("Update password"), "mail:account_password") if refused else (_("See account"), "mail:account")
+    return ErrorBlock(
+        title=trouble.title,
+        sentence=trouble.sentence,
+        server_line=account.server_line,
+        action_label=label,
+        action_url=reverse(name, args=[account.pk]),
+    )

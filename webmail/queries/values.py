@@ -1,0 +1,174 @@
+"""What pages show, as values: a template prints attributes and never reaches for a query."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NavFolder:
+    id: int
+    name: str
+    url: str
+    icon: str
+    unread: int
+    total: int
+    depth: int
+    role: str
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NavAccount:
+    id: int
+    label: str
+    address: str
+    state_code: str
+    state_words: str
+    needs_attention: bool
+    folders: tuple[NavFolder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nav:
+    accounts: tuple[NavAccount, ...]
+    unified_unread: int
+    outbox_count: int
+    outbox_needs_you: bool
+    status_line: str
+    status_bad: bool
+    current: str
+    inbox_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    name: str
+    hue: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a list: a conversation in a mailbox, or a search hit."""
+
+    thread_id: int
+    url: str
+    senders: str
+    count: int
+    subject: str
+    snippet: str
+    when: datetime
+    unread: bool
+    starred: bool
+    attachment: bool
+    answered: bool
+    forwarded: bool
+    invite: bool
+    avatar_name: str
+    avatar_address: str
+    chips: tuple[Chip, ...] = ()
+    folder: str = ""
+    lang: str = ""
+    pending: bool = False
+    group: str = ""
+    mailbox_id: int = 0
+    subject_marks: tuple[tuple[str, bool], ...] = ()
+    snippet_marks: tuple[tuple[str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    done: int
+    total: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBlock:
+    title: str
+    sentence: str
+    server_line: str
+    action_label: str
+    action_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    title: str
+    sentence: str
+    action_label: str = ""
+    action_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    rows: tuple[Row, ...]
+    older: str  # keyset cursor of the next page, or ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLine:
+    name: str
+    addr_spec: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentChip:
+    filename: str
+    size: int
+    kind: str
+    view_url: str
+    download_url: str
+    is_image: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMessage:
+    """One message of a conversation, ready to print; its body is shown by a frame of its own."""
+
+    id: int
+    from_name: str
+    from_address: str
+    to_words: str
+    recipients: tuple[tuple[str, tuple[AddressLine, ...]], ...]
+    when: datetime
+    folded: bool
+    unread: bool
+    starred: bool
+    snippet: str
+    warnings: tuple[str, ...]
+    verified: bool
+    body_url: str
+    body_state: str
+    body_error: str
+    remote_images: int
+    trackers: int
+    show_remote_url: str
+    attachments: tuple[AttachmentChip, ...]
+    draft: bool
+    reply_url: str
+    reply_all_url: str
+    forward_url: str
+    source_url: str
+    unsubscribe: bool
+    is_plain: bool
+    html_frame: bool
+    folder: str = ""
+    avatar_name: str = ""
+    avatar_address: str = ""
+    mine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadThread:
+    id: int
+    subject: str
+    message_count: int
+    people_count: int
+    starred: bool
+    unread: bool
+    chips: tuple[Chip, ...]
+    position_words: str
+    newer_url: str
+    older_url: str
+    back_url: str
+    messages: tuple[ReadMessage, ...] = field(default_factory=tuple)

@@ -1,0 +1,156 @@
+"""Messages being written. The row is the draft: every save is kept, and a copy on the server follows later."""
+
+from dataclasses import dataclass
+from typing import IO
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Sum
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import Identity, User
+from webmail import storage
+from webmail.jobs import Job, enqueue_on_commit
+from webmail.mime.filenames import safe_filename
+from webmail.models import Draft, Message, MessageBody, Upload
+from webmail.render.compose import clean_for_editor
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What a composer holds; ``html`` is cleaned before it is stored."""
+
+    identity: Identity
+    to: str = ""
+    cc: str = ""
+    bcc: str = ""
+    subject: str = ""
+    html: str = ""
+    text: str = ""
+    plain: bool = False
+
+
+class TooLarge(Exception):
+    """An attachment goes over what one message may carry; the text says the limit."""
+
+
+@transaction.atomic
+def save(
+    user: User,
+    fields: Fields,
+    *,
+    draft: Draft | None = None,
+    revision: int = 0,
+    mode: str = Draft.Mode.NEW,
+    original: Message | None = None,
+) -> tuple[Draft, bool]:
+    """The saved draft, and whether it was kept beside another: two tabs wrote, and neither may overwrite the other."""
+    values = _values(fields)
+    if draft is not None:
+        changed = Draft.objects.filter(pk=draft.pk, revision=revision, closed_at=None).update(
+            **values, revision=F("revision") + 1, updated_at=timezone.now()
+        )
+        if changed:
+            draft.refresh_from_db()
+            enqueue_on_commit(Job.SAVE_DRAFT, draft.pk)
+            return draft, False
+        draft.refresh_from_db()
+        if all(getattr(draft, name) == value for name, value in values.items()):
+            return draft, False  # sent twice by an impatient hand, or by two tabs that agree
+        mode, original = draft.mode, draft.original
+    made = Draft.objects.create(user=user, mode=mode, original=original, **values)
+    if draft is not None:
+        _copy_uploads(draft, made)
+    elif mode == Draft.Mode.FORWARD and original is not None:
+        _take_over_attachments(made, original)
+    enqueue_on_commit(Job.SAVE_DRAFT, made.pk)
+    return made, draft is not None
+
+
+def attach(draft: Draft, *, filename: str, content_type: str, file: IO[bytes], inline: bool = False) -> Upload:
+    """Streams a file into storage and ties it to the draft; raises TooLarge past the limit, keeping the draft."""
+    limit: int = settings.MAILROOM["UPLOAD_MAX_BYTES"]
+    left = limit - total_size(draft)
+    with storage.spool() as spool:
+        while piece := file.read(256 * 1024):
+            if spool.size + len(piece) > left:
+                raise TooLarge(_("One message carries at most %d MB of attachments.") % (limit // 2**20))
+            spool.write(piece)
+        digest = spool.keep(draft.account_id)
+        size = spool.size
+    name = safe_filename(filename) or _("attachment")
+    upload = Upload.objects.create(
+        user_id=draft.user_id,
+        account_id=draft.account_id,
+        draft=draft,
+        filename=name,
+        content_type=content_type[:255] or "application/octet-stream",
+        size=size,
+        digest=digest,
+    )
+    if inline:
+        upload.content_id = f"upload-{upload.pk}@mailroom"
+        upload.save(update_fields=["content_id"])
+    return upload
+
+
+def total_size(draft: Draft) -> int:
+    return Upload.objects.filter(draft=draft).aggregate(total=Sum("size"))["total"] or 0
+
+
+def detach(upload: Upload) -> None:
+    upload.delete()
+
+
+@transaction.atomic
+def discard(draft: Draft) -> None:
+    """Closes the draft; its row is kept, so that it can be taken back, and its copy on the server goes."""
+    Draft.objects.filter(pk=draft.pk).update(closed_at=timezone.now())
+    enqueue_on_commit(Job.SAVE_DRAFT, draft.pk)
+
+
+def reopen(draft: Draft) -> None:
+    Draft.objects.filter(pk=draft.pk).update(closed_at=None, updated_at=timezone.now())
+    enqueue_on_commit(Job.SAVE_DRAFT, draft.pk)
+
+
+def _values(fields: Fields) -> dict[str, object]:
+    return {
+        "identity": fields.identity,
+        "account": fields.identity.account,
+        "to": fields.to,
+        "cc": fields.cc,
+        "bcc": fields.bcc,
+        "subject": fields.subject,
+        "html": "" if fields.plain else clean_for_editor(fields.html),
+        "text": fields.text,
+        "plain": fields.plain,
+    }
+
+
+def _copy_uploads(source: Draft, target: Draft) -> None:
+    for upload in source.uploads.all():
+        upload.pk, upload.draft = None, target
+        upload.save(force_insert=True)
+
+
+def _take_over_attachments(draft: Draft, original: Message) -> None:
+    """A forward carries the original's files without bringing them again; what is not here yet is fetched now."""
+    body = MessageBody.objects.filter(message=original).first()
+    for part in body.parts if body else []:
+        if part["role"] != "attachment":
+            continue
+        Upload.objects.create(
+            user_id=draft.user_id,
+            account_id=draft.account_id,
+            draft=draft,
+            filename=part["filename"] or _("attachment"),
+            content_type=part["type"],
+            size=part["size"],
+            digest=(part.get("digest") or "") if draft.account_id == original.account_id else "",
+            source=original,
+            source_path=part["path"],
+        )
+        if not part.get("digest"):
+            enqueue_on_commit(Job.FETCH_PART, original.pk, part["path"])

@@ -1,0 +1,105 @@
+"""Recording of intents for the server: what the rows already show, a worker still has to do (models.RemoteOp)."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from django.db import OperationalError, transaction
+
+from accounts.models import MailAccount
+from accounts.services import sync_state
+from webmail.jobs import Job, enqueue_on_commit
+from webmail.models import Action, Mailbox, RemoteOp
+
+CHUNK = 500  # messages per operation row; the worker sends their UIDs as ranges
+T = TypeVar("T")
+_TRIES = 4
+_DEADLOCK = "40P01"
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a placement lay before the person acted."""
+
+    placement: int
+    account: int
+    mailbox: int
+    gen: int
+    uid: int | None
+    thread: int
+    flags: int
+
+
+def record(
+    action: Action,
+    kind: RemoteOp.Kind,
+    spots: Iterable[Spot],
+    *,
+    set_flags: int = 0,
+    clear_flags: int = 0,
+    destination: Mailbox | None = None,
+    not_before: datetime | None = None,
+    args: dict[str, Any] | None = None,
+) -> None:
+    """One RemoteOp per mailbox and 500 messages; wakes the accounts once the transaction commits.
+
+    POP3 accounts have no folders or flags on the server, so nothing is owed to it.
+    """
+    groups: dict[tuple[int, int, int], list[Spot]] = defaultdict(list)
+    for spot in spots:
+        groups[spot.account, spot.mailbox, spot.gen].append(spot)
+    remote = remote_accounts({account for account, _, _ in groups})
+    ops = [
+        RemoteOp(
+            account_id=account,
+            action=action,
+            kind=kind,
+            mailbox_id=mailbox,
+            gen=gen,
+            destination=destination,
+            placements=[spot.placement for spot in chunk],
+            uids=[spot.uid for spot in chunk],
+            set_flags=set_flags,
+            clear_flags=clear_flags,
+            not_before=not_before,
+            args=args or {},
+        )
+        for (account, mailbox, gen), members in groups.items()
+        if account in remote
+        for chunk in _chunks(members)
+    ]
+    RemoteOp.objects.bulk_create(ops)
+    for account in {op.account_id for op in ops}:
+        wake(account)
+
+
+def remote_accounts(ids: set[int]) -> set[int]:
+    """Those of the accounts whose folders and flags live on a server."""
+    imap = MailAccount.Protocol.IMAP
+    return set(MailAccount.objects.filter(pk__in=ids, protocol=imap).values_list("pk", flat=True))
+
+
+def wake(account_id: int) -> None:
+    """After the commit: a worker holds the account's row while it writes, and may be after the rows locked here."""
+    transaction.on_commit(partial(sync_state.wake, account_id))
+    enqueue_on_commit(Job.SYNC_ACCOUNT, account_id)
+
+
+def done_again(work: Callable[[], T]) -> T:
+    """Runs the work as a transaction, and again when Postgres gave way to another of ours (deadlock)."""
+    for left in range(_TRIES - 1, -1, -1):
+        try:
+            with transaction.atomic():
+                return work()
+        except OperationalError as error:
+            if not left or getattr(error.__cause__, "sqlstate", "") != _DEADLOCK:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _chunks(spots: list[Spot]) -> Iterable[list[Spot]]:
+    for start in range(0, len(spots), CHUNK):
+        yield spots[start : start + CHUNK]

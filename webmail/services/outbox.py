@@ -1,0 +1,250 @@
+"""Handing a draft over for sending: checked, built once, frozen. What happens then is delivery's (models.Outgoing)."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import BinaryIO, cast
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from webmail import live, storage
+from webmail.jobs import Job, enqueue_on_commit
+from webmail.mime.addresses import Address, parse_addresses
+from webmail.mime.build import Attachment, Composition, new_message_id, write_message
+from webmail.mime.html_text import html_to_text
+from webmail.mime.preview import snippet
+from webmail.models import Correspondent, Draft, MessageBody, Outgoing, OutgoingRecipient, Upload
+from webmail.render.compose import clean_outgoing
+from webmail.search import normalise
+
+from . import drafts
+
+MOST_RECIPIENTS = 500
+
+
+class NotReady(Exception):
+    """The draft cannot be sent as it is; ``errors`` names the field and says why in words."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__(", ".join(errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    bcc: tuple[Address, ...]
+
+    def envelope(self) -> list[tuple[str, Address]]:
+        """Each recipient once, with the header that named it first."""
+        found: dict[str, tuple[str, Address]] = {}
+        for kind, people in (("to", self.to), ("cc", self.cc), ("bcc", self.bcc)):
+            for person in people:
+                found.setdefault(person.addr_spec.lower(), (kind, person))
+        return list(found.values())
+
+
+def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
+    """Freezes the draft into bytes, envelope and Message-ID; raises NotReady and leaves the draft as it was."""
+    people = _check(draft)
+    composition = _composition(draft, people)
+    try:
+        digest, size = _store(draft, composition, keep_bcc=False)
+        sent_copy, _size = _store(draft, composition, keep_bcc=True) if people.bcc else (digest, size)
+    except ValueError as error:
+        raise NotReady({"": str(error)}) from None
+    now = timezone.now()
+    text = composition.text or html_to_text(composition.html or "")
+    with transaction.atomic():
+        if not Draft.objects.filter(pk=draft.pk, closed_at=None).update(closed_at=now):
+            raise NotReady({"": _("This message was sent or discarded already, perhaps in another window.")})
+        outgoing = Outgoing.objects.create(
+            user_id=draft.user_id,
+            account_id=draft.account_id,
+            identity=draft.identity,
+            draft=draft,
+            original=draft.original,
+            mode=draft.mode,
+            message_id=composition.message_id,
+            subject=draft.subject,
+            snippet=snippet(text),
+            envelope_from=composition.from_[0].addr_spec,
+            digest=digest,
+            sent_copy_digest=sent_copy,
+            size=size,
+            scheduled=send_after is not None,
+            send_after=send_after or now + timedelta(seconds=draft.user.undo_send_seconds),
+        )
+        OutgoingRecipient.objects.bulk_create(
+            OutgoingRecipient(outgoing=outgoing, address=person.addr_spec, name=person.name, kind=kind)
+            for kind, person in people.envelope()
+        )
+        _remember(draft.user, people)
+        if send_after is None and not draft.user.undo_send_seconds:
+            enqueue_on_commit(Job.SEND, outgoing.pk)
+        enqueue_on_commit(Job.SAVE_DRAFT, draft.pk)
+        live.publish_on_commit(draft.user_id, "outbox", outgoing=outgoing.pk)
+    return outgoing
+
+
+@transaction.atomic
+def take_back(outgoing: Outgoing) -> Draft | None:
+    """Cancels what no worker has claimed and gives the draft back to go on writing; None when it is too late."""
+    waiting = [Outgoing.State.QUEUED, Outgoing.State.DEFERRED, Outgoing.State.FAILED]
+    whole = Outgoing.objects.filter(pk=outgoing.pk, draft__isnull=False, sent_at=None)  # nobody has got it yet
+    taken = whole.filter(state__in=waiting, claim=None).update(state=Outgoing.State.CANCELLED)
+    if not taken or outgoing.draft is None:
+        return None
+    drafts.reopen(outgoing.draft)
+    live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk)
+    return outgoing.draft
+
+
+@transaction.atomic
+def try_again(outgoing: Outgoing) -> bool:
+    """Sends to whoever has not got it. For ``unknown`` this is the person's decision, never ours."""
+    states = [Outgoing.State.FAILED, Outgoing.State.PARTIAL, Outgoing.State.DEFERRED, Outgoing.State.UNKNOWN]
+    now = timezone.now()
+    changed = Outgoing.objects.filter(pk=outgoing.pk, state__in=states, claim=None).update(
+        state=Outgoing.State.QUEUED, phase="", send_after=now, server_line="", error_code=""
+    )
+    if changed:
+        outgoing.recipients.exclude(state=OutgoingRecipient.State.ACCEPTED).update(
+            state=OutgoingRecipient.State.WAITING, code=None, reply=""
+        )
+        enqueue_on_commit(Job.SEND, outgoing.pk)
+        live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk)
+    return bool(changed)
+
+
+@transaction.atomic
+def settle(outgoing: Outgoing) -> bool:
+    """The person says it is done: ``unknown`` counts as sent, what only some have got is left at that."""
+    now = timezone.now()
+    mine = Outgoing.objects.filter(pk=outgoing.pk)
+    maybe = mine.filter(state=Outgoing.State.UNKNOWN).update(state=Outgoing.State.SENT, sent_at=now, filing_after=now)
+    some = Q(state__in=[Outgoing.State.PARTIAL, Outgoing.State.FAILED]) | Q(
+        state=Outgoing.State.DEFERRED, claim=None, sent_at__isnull=False
+    )
+    changed = maybe or mine.filter(some).update(state=Outgoing.State.SENT, sent_at=Coalesce("sent_at", now))
+    if changed:
+        if maybe:
+            enqueue_on_commit(Job.FILE_SENT, outgoing.pk)
+        live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk)
+    return bool(changed)
+
+
+def _check(draft: Draft) -> _People:
+    errors: dict[str, str] = {}
+    people = {}
+    for field in ("to", "cc", "bcc"):
+        people[field] = parse_addresses(getattr(draft, field))
+        wrong = _wrong(getattr(draft, field), people[field])
+        if wrong:
+            errors[field] = _("“%s” is not an address. Correct or remove it.") % wrong
+    everyone = _People(people["to"], people["cc"], people["bcc"])
+    count = len(everyone.envelope())
+    if not count and not errors:
+        errors["to"] = _("Name at least one recipient.")
+    if count > MOST_RECIPIENTS:
+        errors["to"] = _("One message goes to at most %d recipients.") % MOST_RECIPIENTS
+    if any(character in draft.subject for character in "\r\n\0"):
+        errors["subject"] = _("A subject is a single line.")
+    if draft.identity is None or draft.identity.verified_at is None:
+        errors["identity"] = _("Choose an address to write from.")
+    elif draft.account.outgoing is None:
+        errors["identity"] = _("This account has no server for sending. Add one in its settings.")
+    if errors:
+        raise NotReady(errors)
+    return everyone
+
+
+def _wrong(typed: str, found: Sequence[Address]) -> str:
+    if any(character in typed for character in "\r\n\0"):
+        return typed.strip()[:60]
+    for person in found:
+        local, at, domain = person.addr_spec.rpartition("@")
+        if not (local and at and domain) or any(c.isspace() or c in '<>,;"()' for c in person.addr_spec):
+            return (person.addr_spec or person.name)[:60]
+    return typed.strip()[:60] if typed.strip(" ,;") and not found else ""
+
+
+def _composition(draft: Draft, people: _People) -> Composition:
+    identity = draft.identity
+    assert identity is not None  # _check saw to it
+    original = draft.original if draft.mode in (Draft.Mode.REPLY, Draft.Mode.REPLY_ALL) else None
+    html = None if draft.plain else clean_outgoing(draft.html)
+    return Composition(
+        from_=(Address(name=identity.name, addr_spec=identity.address),),
+        to=people.to,
+        cc=people.cc,
+        bcc=people.bcc,
+        reply_to=(Address(name="", addr_spec=identity.reply_to),) if identity.reply_to else (),
+        subject=draft.subject,
+        message_id=new_message_id(identity.address.rpartition("@")[2], os.urandom(16)),
+        date=timezone.localtime(),
+        boundary_seed=os.urandom(16),
+        text=draft.text if draft.plain else None,
+        html=html,
+        attachments=tuple(_attachment(upload) for upload in draft.uploads.all()),
+        in_reply_to=original.message_id if original else "",
+        references=tuple(original.references) if original else (),
+    )
+
+
+def _attachment(upload: Upload) -> Attachment:
+    digest = upload.digest or _fetched(upload)
+    if not digest:
+        name = upload.filename
+        raise NotReady({"attachments": _("“%s” is still being fetched. Try again in a moment.") % name})
+    return Attachment(
+        filename=upload.filename,
+        content_type=upload.content_type,
+        data=lambda: cast(BinaryIO, storage.open_file(upload.account_id, digest)),
+        size=upload.size,
+        content_id=upload.content_id or None,
+    )
+
+
+def _fetched(upload: Upload) -> str:
+    """The digest of a forwarded part that a worker has brought meanwhile, copied if another account holds it."""
+    body = MessageBody.objects.filter(message=upload.source).first()
+    for part in body.parts if body else []:
+        if body and part["path"] == upload.source_path and part.get("digest"):
+            digest: str = part["digest"]
+            if body.account_id != upload.account_id:
+                digest = storage.put(upload.account_id, storage.read(body.account_id, digest))
+            Upload.objects.filter(pk=upload.pk).update(digest=digest)
+            return digest
+    return ""
+
+
+def _store(draft: Draft, composition: Composition, *, keep_bcc: bool) -> tuple[str, int]:
+    with storage.spool() as spool:
+        write_message(composition, cast(BinaryIO, spool), keep_bcc=keep_bcc)
+        return spool.keep(draft.account_id), spool.size
+
+
+def _remember(user: User, people: _People) -> None:
+    """Who was written to, how often and how lately: what suggestions are ranked by."""
+    now = timezone.now()
+    for _kind, person in people.envelope():
+        row, made = Correspondent.objects.get_or_create(
+            user=user,
+            address=person.addr_spec.lower()[:320],
+            defaults={
+                "name": person.name[:200],
+                "search": normalise(f"{person.name} {person.addr_spec}")[:520],
+                "times": 1,
+                "last_at": now,
+            },
+        )
+        if not made:
+            Correspondent.objects.filter(pk=row.pk).update(times=F("times") + 1, last_at=now)

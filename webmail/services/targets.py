@@ -1,0 +1,80 @@
+"""Which placements a person means: ticked conversations, single messages, or everything in a mailbox."""
+
+from collections.abc import Collection
+
+from django.db.models import F, Q, QuerySet
+from django.http import Http404
+
+from accounts.models import User
+from webmail.models import Flag, Mailbox, Placement
+
+from .ops import Spot
+
+
+def visible(user: User) -> QuerySet[Placement]:
+    return (
+        Placement.objects.filter(account__user=user, state=Placement.State.LIVE)
+        .alias(deleted=F("flags").bitand(int(Flag.DELETED)))
+        .filter(deleted=0)
+    )
+
+
+def in_mailbox(user: User, mailbox: Mailbox) -> QuerySet[Placement]:
+    return visible(user).filter(mailbox=mailbox)
+
+
+def of_threads(user: User, threads: Collection[int], mailbox: Mailbox | None) -> QuerySet[Placement]:
+    """The conversations' messages in the mailbox; without one, wherever they lie outside Spam and Trash."""
+    scope = visible(user).filter(thread__in=threads)
+    return _here_or_anywhere(scope, mailbox)
+
+
+def of_places(user: User, places: Collection[tuple[int, int]]) -> QuerySet[Placement]:
+    """The messages of each (mailbox, thread) pair: lines of a list that spans several mailboxes."""
+    wanted = Q(pk__in=[])
+    by_mailbox: dict[int, list[int]] = {}
+    for mailbox, thread in places:
+        by_mailbox.setdefault(mailbox, []).append(thread)
+    for mailbox, threads in by_mailbox.items():
+        wanted |= Q(mailbox=mailbox, thread__in=threads)
+    return visible(user).filter(wanted)
+
+
+def of_messages(user: User, messages: Collection[int], mailbox: Mailbox | None) -> QuerySet[Placement]:
+    scope = visible(user).filter(message__in=messages)
+    return _here_or_anywhere(scope, mailbox)
+
+
+def lock(placements: QuerySet[Placement]) -> list[Spot]:
+    """The placements' present spots, locked until the transaction ends, in an order that cannot deadlock."""
+    rows = (
+        placements.order_by("pk")
+        .select_for_update(of=("self",))
+        .values_list("pk", "account_id", "mailbox_id", "gen", "uid", "thread_id", "flags")
+    )
+    return [Spot(*row) for row in rows]
+
+
+def newest_of_each_thread(spots: list[Spot]) -> list[Spot]:
+    """A star on a conversation sits on its newest message."""
+    ids = [spot.placement for spot in spots]
+    newest = set(
+        Placement.objects.filter(pk__in=ids)
+        .order_by("thread", "-received_at", "-pk")
+        .distinct("thread")
+        .values_list("pk", flat=True)
+    )
+    return [spot for spot in spots if spot.placement in newest]
+
+
+def _here_or_anywhere(scope: QuerySet[Placement], mailbox: Mailbox | None) -> QuerySet[Placement]:
+    if mailbox is not None:
+        return scope.filter(mailbox=mailbox)
+    return scope.exclude(mailbox__role__in=[Mailbox.Role.TRASH, Mailbox.Role.JUNK])
+
+
+def require(spots: list[Spot]) -> list[Spot]:
+    """Nothing of what was named is the person's, or it has gone: 404, as for any foreign object."""
+    if not spots:
+        raise Http404
+    return spots

@@ -1,0 +1,110 @@
+"""Taking an action back. What has not left yet is cancelled; what the server already did is done the other way."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from webmail.models import Action, Mailbox, Placement, RemoteOp
+
+from . import actions, targets
+
+Before = tuple[int, int | None]  # generation and UID of a placement before it was moved
+
+
+@transaction.atomic
+def undo(user: User, action: Action) -> bool:
+    """True when something was taken back; a second call finds nothing left to do."""
+    taken = Action.objects.filter(pk=action.pk, undone_at=None).update(undone_at=timezone.now())
+    if not taken:
+        return False
+    for step in action.inverse:
+        _STEPS[step["do"]](user, action, step)
+    return True
+
+
+def _flags(user: User, action: Action, step: dict[str, Any]) -> None:
+    spots = targets.lock(targets.visible(user).filter(pk__in=step["placements"]))
+    actions.change_flags(user, "undo", spots, set_=step["set"], clear=step["clear"])
+
+
+def _move(user: User, action: Action, step: dict[str, Any]) -> None:
+    home = Mailbox.objects.select_related("account").get(pk=step["to"], account__user=user)
+    ids = set(step["placements"])
+    spots = targets.lock(targets.visible(user).filter(pk__in=ids, mailbox=step["from"]))
+    cancelled = _cancel(action, RemoteOp.Kind.MOVE, home.pk, {spot.placement for spot in spots})
+    back = [spot for spot in spots if spot.placement in cancelled]
+    for spot in back:
+        gen, uid = cancelled[spot.placement]
+        Placement.objects.filter(pk=spot.placement).update(mailbox=home, gen=gen, uid=uid)
+    _lead_back(cancelled, step["from"], home)
+    actions.refresh(user, back, also=[home])
+    actions.move(user, "undo", [spot for spot in spots if spot.placement not in cancelled], home)
+
+
+def _restore(user: User, action: Action, step: dict[str, Any]) -> None:
+    """Only what the server has not deleted yet can come back; after the window nothing is promised."""
+    ids = set(step["placements"])
+    cancelled = set()
+    for mailbox in Placement.objects.filter(pk__in=ids).values_list("mailbox_id", flat=True).distinct():
+        cancelled |= set(_cancel(action, RemoteOp.Kind.EXPUNGE, mailbox, ids))
+    local = Placement.objects.filter(pk__in=ids, account__protocol="pop3").values_list("pk", flat=True)
+    scope = Placement.objects.filter(pk__in=(cancelled | set(local)) & ids, account__user=user)
+    scope.update(state=Placement.State.LIVE, gone_at=None)
+    actions.refresh(user, targets.lock(scope))
+
+
+def _cancel(action: Action, kind: RemoteOp.Kind, mailbox: int, placements: set[int]) -> dict[int, Before]:
+    """Takes these out of operations no worker has begun; gives each one's generation and UID from before.
+
+    What the person has moved on since stays in its operation: the later one builds on it.
+    """
+    waiting = RemoteOp.objects.select_for_update(skip_locked=True).filter(
+        action=action, kind=kind, mailbox=mailbox, state=RemoteOp.State.QUEUED, attempts=0
+    )
+    before: dict[int, Before] = {}
+    for op in waiting:
+        before |= {pk: (op.gen, uid) for pk, uid in _take_out(op, placements).items()}
+    return before
+
+
+def _take_out(op: RemoteOp, placements: Collection[int]) -> dict[int, int | None]:
+    """Takes placements out of a locked operation, cancelled when none is left; returns them with their UIDs."""
+    pairs = dict(zip(op.placements, op.uids, strict=True))
+    taken = {pk: uid for pk, uid in pairs.items() if pk in placements}
+    left = {pk: uid for pk, uid in pairs.items() if pk not in placements}
+    if left:
+        op.placements, op.uids = list(left), list(left.values())
+    else:
+        op.state, op.finished_at = RemoteOp.State.CANCELLED, timezone.now()
+    op.save(update_fields=["placements", "uids", "state", "finished_at"])
+    return taken
+
+
+def _lead_back(cancelled: Mapping[int, Before], left: int, home: Mailbox) -> None:
+    """Marks given where the messages never came to be are given where they are, in the order they were given."""
+    marks = RemoteOp.objects.select_for_update().filter(
+        kind=RemoteOp.Kind.FLAGS, state=RemoteOp.State.QUEUED, mailbox=left, placements__overlap=list(cancelled)
+    )
+    for op in marks.order_by("id"):
+        by_gen: dict[int, dict[int, int | None]] = {}
+        for pk in _take_out(op, cancelled):
+            gen, uid = cancelled[pk]
+            by_gen.setdefault(gen, {})[pk] = uid
+        for gen, members in by_gen.items():
+            RemoteOp.objects.create(
+                account_id=op.account_id,
+                action_id=op.action_id,
+                kind=op.kind,
+                mailbox=home,
+                gen=gen,
+                placements=list(members),
+                uids=list(members.values()),
+                set_flags=op.set_flags,
+                clear_flags=op.clear_flags,
+            )
+
+
+_STEPS = {"flags": _flags, "move": _move, "restore": _restore}

@@ -1,0 +1,75 @@
+"""Raw messages and attachments by digest, through Django's storage API (files by default, S3-compatible by setting).
+
+Contents are kept per account: equal bytes of two accounts are two files, so nobody can learn what another holds.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import default_storage
+
+
+def path(account_id: int, digest: str) -> str:
+    return f"{account_id}/{digest[:2]}/{digest}"
+
+
+def put(account_id: int, data: bytes) -> str:
+    """Stores the bytes and returns their SHA-256 in hexadecimal."""
+    digest = hashlib.sha256(data).hexdigest()
+    name = path(account_id, digest)
+    if not default_storage.exists(name):
+        default_storage.save(name, ContentFile(data))
+    return digest
+
+
+class Spool:
+    """A file being written whose digest is known at its end; constant memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.size = 0
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        self.size += len(data)
+        return self.file.write(data)
+
+    def writelines(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            self.write(piece)
+
+    def keep(self, account_id: int) -> str:
+        """Moves what was written into storage and returns its digest."""
+        digest = self._hash.hexdigest()
+        name = path(account_id, digest)
+        if not default_storage.exists(name):
+            self.file.flush()
+            self.file.seek(0)
+            default_storage.save(name, File(self.file))
+        return digest
+
+
+@contextmanager
+def spool() -> Iterator[Spool]:
+    """A Spool on a temporary file that is gone afterwards unless it was kept."""
+    with tempfile.TemporaryFile() as file:
+        yield Spool(file)
+
+
+def read(account_id: int, digest: str) -> bytes:
+    with default_storage.open(path(account_id, digest)) as file:
+        return bytes(file.read())
+
+
+def open_file(account_id: int, digest: str) -> "File[bytes]":
+    """The stored file, open for reading; the caller closes it."""
+    return default_storage.open(path(account_id, digest))
+
+
+def exists(account_id: int, digest: str) -> bool:
+    return bool(digest) and default_storage.exists(path(account_id, digest))

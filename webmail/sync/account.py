@@ -1,0 +1,220 @@
+"""One pass over one account, from lease to next date.
+
+Invariants: nobody works an account without its lease; a held or suspended account is not connected to; whatever goes
+wrong ends as a state and a date on the account, and the worker lives on; an account that is deleted meanwhile ends
+the pass quietly; a wake-up that came during the pass is answered before the account rests.
+"""
+
+import logging
+import time
+import traceback
+from dataclasses import dataclass
+from functools import partial
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
+
+from accounts.crypto import SealBroken
+from accounts.models import MailAccount
+from accounts.services import provisioning, sync_state
+from webmail import live
+from webmail.connections import open_imap
+from webmail.protocols.errors import HostNotAllowed, MailServerError, TlsFailed, Unreachable
+from webmail.protocols.values import MailboxStatus
+from webmail.sync import failures, plan, pop, remote_ops, schedule
+from webmail.sync import lease as leases
+from webmail.sync.backfill import backfill, unfinished
+from webmail.sync.folders import Folder, reconcile
+from webmail.sync.lease import Lease, LeaseLost
+from webmail.sync.mailbox import known_of, sync_mailbox
+from webmail.sync.prefetch import prefetch
+from webmail.sync.run import Run, Teller
+
+log = logging.getLogger(__name__)
+ROUNDS = 3  # looks at an account that is woken again and again, before others have their turn
+_ORDER: dict[str, int] = {"inbox": 0, "sent": 2, "drafts": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``again``: the account was woken during the pass or has mailboxes left; ``older``: older mail is to come."""
+
+    again: bool = False
+    older: bool = False
+
+
+def sync_account(account_id: int, *, older: bool = False) -> Result:
+    """Works the account for one time slice; with ``older`` on its older mail. Never raises for a server's fault."""
+    lease = leases.take(account_id)
+    if lease is None:
+        return Result()
+    before = lease.woken_at
+    result = Result()
+    try:
+        account = _load(account_id)
+        if account is not None:
+            result = _work(account, lease, older=older)
+    except LeaseLost:
+        log.info("account %s: another worker has it, or it is gone", account_id)
+        return Result()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("account %s: database away: %s", account_id, type(error).__name__)
+        connection.close()
+        return Result()
+    finally:
+        _let_go(lease)
+    if _woken_after(account_id, lease.woken_at or before):
+        result = Result(again=True, older=result.older)
+    return result
+
+
+def _let_go(lease: Lease) -> None:
+    """Frees the account; should the database be away, the lease runs out by itself."""
+    try:
+        leases.release(lease)
+    except (OperationalError, InterfaceError):
+        connection.close()
+
+
+def _load(account_id: int) -> MailAccount | None:
+    """The account if it may be connected to."""
+    account = (
+        MailAccount.objects.select_related("user", "organisation", "incoming", "credential")
+        .filter(pk=account_id, user__is_active=True, organisation__suspended_at=None)
+        .first()
+    )
+    return None if account is None or account.stopped else account
+
+
+def _work(account: MailAccount, lease: Lease, *, older: bool) -> Result:
+    now = timezone.now()
+    try:
+        if account.protocol == MailAccount.Protocol.POP3:
+            result = Result(again=pop.collect(account, lease))
+        else:
+            result = _imap_pass(account, lease, older=older)
+    except (LeaseLost, OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        _failed(account, error)
+        return Result()
+    leases.renew(lease)  # also proves that we may still write
+    rest = schedule.next_run(account, timezone.now())
+    due = remote_ops.next_due(account.pk)
+    sync_state.succeed(account.pk, next_run_at=min(rest, due) if due else rest)
+    if account.state != MailAccount.State.WORKING or account.last_sync_at is None:
+        live.publish(account.user_id, "account", account=account.pk)
+    log.info("account %s: pass of %.1f s", account.pk, (timezone.now() - now).total_seconds())
+    return result
+
+
+def _imap_pass(account: MailAccount, lease: Lease, *, older: bool) -> Result:
+    with open_imap(account) as session:
+        run = Run(
+            account=account,
+            lease=lease,
+            session=session,
+            teller=Teller(account.user_id, account.pk),
+            reopen=partial(open_imap, account),
+            now=timezone.now(),
+            active=schedule.is_active(account, timezone.now()),
+            slice_ends=time.monotonic() + settings.MAILROOM["SYNC_SLICE_SECONDS"],
+            woken_at=lease.woken_at,
+        )
+        _learn(account, session.capabilities)
+        try:
+            left = True
+            for _ in range(ROUNDS):
+                run.woken_at, run.now = lease.woken_at, timezone.now()
+                left = look(run)
+                leases.renew(lease)
+                if not run.woken or run.over:
+                    break
+            more = backfill(run) if older and not left else bool(unfinished(account.pk))
+            if not run.over and not run.woken:
+                prefetch(run)
+        finally:
+            run.teller.tell_rest()
+        return Result(again=left or run.woken, older=more)
+
+
+def look(run: Run) -> bool:
+    """Sends what is owed, then looks at every mailbox that changed. True when the time slice ended before the end."""
+    remote_ops.replay(run)
+    folders, changed = reconcile(run.lease, run.session.list_mailboxes())
+    if changed:
+        live.publish(run.account.user_id, "account", account=run.account.pk)
+    for folder in _in_order(run, folders):
+        if run.over:
+            return True
+        status = folder.status or _status(run, folder)
+        known = known_of(folder.row)
+        if status is not None and plan.unchanged(known, status, now=run.now, active=run.active):
+            continue
+        sync_mailbox(run, folder.row, status)
+    remote_ops.replay(run)
+    return False
+
+
+def _status(run: Run, folder: Folder) -> MailboxStatus | None:
+    """STATUS of a mailbox whose counters did not come with the listing; only worth asking where it can save a look."""
+    if folder.row.backfill_low is None:
+        return None
+    try:
+        return run.session.status(bytes(folder.row.wire_name))
+    except MailServerError:
+        return None
+
+
+def _in_order(run: Run, folders: list[Folder]) -> list[Folder]:
+    """INBOX, mailboxes with open operations, Sent and Drafts, then whatever was looked at longest ago."""
+    owed = remote_ops.open_mailboxes(run.account.pk)
+
+    def place(folder: Folder) -> tuple[int, float]:
+        row = folder.row
+        seen = row.last_sync_at.timestamp() if row.last_sync_at else 0.0
+        return _ORDER.get(row.role, 1 if row.pk in owed else 3), seen
+
+    return sorted(folders, key=place)
+
+
+def _learn(account: MailAccount, capabilities: frozenset[str]) -> None:
+    """Keeps what the server can do, for the account's page."""
+    found = sorted(capabilities)
+    if account.settings_seen.get("capabilities") != found:
+        account.settings_seen = account.settings_seen | {"capabilities": found}
+        MailAccount.objects.filter(pk=account.pk).update(settings_seen=account.settings_seen)
+
+
+def _failed(account: MailAccount, error: Exception) -> None:
+    """Writes the verdict. Of what is no server's fault only the kind and the place are logged: its text may be mail."""
+    if not isinstance(error, MailServerError | SealBroken):
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        log.error("account %s: %s at %s:%s", account.pk, type(error).__name__, place.filename, place.lineno)
+    if isinstance(error, Unreachable | TlsFailed | HostNotAllowed) and provisioning.next_guess(account):
+        log.info("account %s: the guessed server does not answer, the next one is tried", account.pk)
+        return  # still due, and nothing to tell yet
+    verdict = failures.judge(error, failures=account.failures, refused_logins=account.refused_logins)
+    sync_state.fail(
+        account.pk,
+        state=verdict.state,
+        code=verdict.code,
+        server_line=verdict.server_line,
+        next_run_at=timezone.now() + verdict.after,
+    )
+    log.info("account %s: %s", account.pk, verdict.code)
+    if verdict.state != account.state or verdict.code != account.error_code:
+        live.publish(account.user_id, "account", account=account.pk)
+
+
+def _woken_after(account_id: int, seen: object) -> bool:
+    """Whether a wake-up came that no look has answered; it makes the account due at once."""
+    waiting = MailAccount.objects.filter(pk=account_id, woken_at__isnull=False)
+    if seen is not None:
+        waiting = waiting.filter(woken_at__gt=seen)
+    return bool(
+        waiting.exclude(
+            state__in=[MailAccount.State.PAUSED, MailAccount.State.SUSPENDED, MailAccount.State.PASSWORD_REFUSED]
+        ).update(next_run_at=timezone.now())
+    )

@@ -1,0 +1,89 @@
+"""The rows of a message's content: written whole, in one transaction.
+
+Invariants: a part that is in storage stays known when the content is read again; the search entry and the list's line
+of text follow in the same transaction.
+"""
+
+from typing import Any
+
+from django.contrib.postgres.search import SearchVectorField
+from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Cast
+from django.utils import timezone
+
+from webmail.models import Message, MessageBody, MessageSearch
+from webmail.models.search_document import document
+from webmail.sync.content import Content
+
+State = MessageBody.State
+
+
+def write(
+    message: Message,
+    content: Content,
+    *,
+    digests: dict[str, str],
+    raw_digest: str = "",
+    headers: list[list[str]] | None = None,
+    attachment: bool | None = None,
+) -> None:
+    """Keeps the content, completes the search entry and the list's line of text."""
+    for part in content.parts:
+        part["digest"] = digests.get(part["path"], "")
+    clean = content.clean
+    columns = {
+        "account_id": message.account_id,
+        "state": State.HERE,
+        "error": "",
+        "fetched_at": timezone.now(),
+        "parts": content.parts,
+        "text": content.text,
+        "has_html": clean is not None,
+        "clean_html": clean.html if clean else "",
+        "stylesheet": clean.stylesheet if clean else "",
+        "clean_version": content.version,
+        "designed": clean.designed if clean else False,
+        "remote_images": clean.remote_images if clean else 0,
+        "trackers": clean.trackers if clean else 0,
+        "problem": content.problem[:200],
+    }
+    columns |= {"raw_digest": raw_digest} if raw_digest else {}
+    columns |= {"headers": headers} if headers is not None else {}
+    with transaction.atomic():
+        kept = MessageBody.objects.filter(message=message).values_list("parts", flat=True).first() or []
+        known = {part["path"]: part["digest"] for part in kept if part.get("digest")}
+        for part in content.parts:
+            part["digest"] = part["digest"] or known.get(part["path"], "")
+        MessageBody.objects.update_or_create(message=message, defaults=columns)
+        words = document(
+            message.account_id, message.subject, message.people, (content.text,), filenames=content.filenames
+        )
+        MessageSearch.objects.filter(message=message).update(document=_vector(words), with_body=True)
+        if not message.snippet and content.snippet:
+            Message.objects.filter(pk=message.pk).update(snippet=content.snippet[:400])
+        if attachment is not None and attachment != message.has_attachment:
+            Message.objects.filter(pk=message.pk).update(has_attachment=attachment)
+
+
+def _vector(words: str) -> Any:
+    return Cast(Value(words), SearchVectorField())
+
+
+def record_part(message: Message, path: str, digest: str) -> None:
+    with transaction.atomic():
+        if not path:
+            MessageBody.objects.update_or_create(
+                message=message, defaults={"raw_digest": digest}, create_defaults=_bare(message, digest)
+            )
+            return
+        body = MessageBody.objects.select_for_update().filter(message=message).only("parts").first()
+        if body is not None:
+            for part in body.parts:
+                if part["path"] == path:
+                    part["digest"] = digest
+            body.save(update_fields=["parts"])
+
+
+def _bare(message: Message, digest: str) -> dict[str, Any]:
+    return {"account_id": message.account_id, "raw_digest": digest, "state": State.WANTED}

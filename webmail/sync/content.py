@@ -1,0 +1,141 @@
+"""From a part tree and its octets to what is kept of a message for reading. Pure: fetching is a callable.
+
+Invariants: only what is shown is fetched (the text, and small pictures that the text shows); everything else is listed
+by its section so that it can be fetched later; nothing a sender did makes this raise.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from webmail.mime.parse import content_text
+from webmail.mime.part import Part, walk
+from webmail.mime.preview import html_to_text, snippet
+from webmail.mime.structure import BodyChoice, choose_body
+from webmail.render.html import SANITIZER_VERSION, sanitize
+from webmail.render.values import PROBLEM_SENTENCES, CleanHtml, Policy
+
+LARGEST_TEXT = 8 * 2**20  # octets of one text part, as encoded
+LARGEST_INLINE = 400 * 2**10  # octets of one picture in the text, as encoded: 300 KB of content
+MOST_INLINE = 30
+LONGEST_TEXT = 2_000_000  # characters kept
+_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/avif")
+
+Read = Callable[[Part], bytes]  # a part's encoded octets
+
+
+@dataclass(slots=True)
+class Content:
+    """What MessageBody keeps. ``pictures`` are the parts to bring along, by section."""
+
+    parts: list[dict[str, Any]]
+    text: str = ""
+    clean: CleanHtml | None = None
+    snippet: str = ""
+    problem: str = ""
+    pictures: list[Part] = field(default_factory=list)
+    version: int = SANITIZER_VERSION
+
+    @property
+    def filenames(self) -> list[str]:
+        return [part["filename"] for part in self.parts if part["role"] == "attachment" and part["filename"]]
+
+
+def read_content(root: Part, read: Read) -> Content:
+    """The message's readable content; ``read`` is asked for the texts shown and nothing else."""
+    choice = choose_body(root)
+    used: set[str] = set()
+    clean: CleanHtml | None = None
+    if choice.html is not None:
+        source = _html_of(choice, read)
+        clean = sanitize(source, policy=Policy(cid_url=lambda cid: _cid_url(choice, used, cid)))
+        text = html_to_text(source)
+    else:
+        shown = [part for part in (choice.text, *choice.more) if part is not None]
+        text = "\n\n".join(content_text(read(part), part) for part in shown)
+    pictures = [
+        part
+        for cid, part in choice.inline.items()
+        if cid in used and part.size <= LARGEST_INLINE and part.media_type in _IMAGES
+    ]
+    return Content(
+        parts=_list(root, choice, used),
+        text=text[:LONGEST_TEXT].replace("\0", "\ufffd"),
+        clean=clean,
+        snippet=snippet(text),
+        problem=PROBLEM_SENTENCES[clean.problem] if clean is not None else "",
+        pictures=pictures[:MOST_INLINE],
+    )
+
+
+def _html_of(choice: BodyChoice, read: Read) -> str:
+    """The HTML rendition and the further texts below it, as one document to clean."""
+    assert choice.html is not None
+    pieces = [content_text(read(choice.html), choice.html)]
+    for part in choice.more:
+        text = content_text(read(part), part)
+        pieces.append(text if part.media_type == "text/html" else f"<pre>{escape(text)}</pre>")
+    return "<hr>".join(pieces)
+
+
+def _cid_url(choice: BodyChoice, used: set[str], cid: str) -> str | None:
+    """A picture of this message, below the frame's own address."""
+    part = choice.inline.get(cid)
+    if part is None or part.media_type not in _IMAGES:
+        return None
+    used.add(cid)
+    return f"c/{part.path}"
+
+
+def _list(root: Part, choice: BodyChoice, used: set[str]) -> list[dict[str, Any]]:
+    """Every leaf as MessageBody.parts holds it, with its role."""
+    texts = [part for part in (choice.text, choice.html, *choice.more) if part is not None]
+    attached = {part.path for part in (*choice.attachments, *choice.unreferenced(used))}
+    inline = {part.path for part in choice.inline.values()}
+    rows = []
+    inside: str | None = None  # an attached message is one leaf: what is in it belongs to it
+    for part in walk(root):
+        if part.is_multipart or (inside is not None and part.path.startswith(inside)):
+            continue
+        inside = f"{part.path}." if part.is_message else None
+        if part.path in attached:
+            role = "attachment"
+        elif part in texts:
+            role = "html" if part.media_type == "text/html" else "text"
+        else:
+            role = "inline" if part.path in inline else "attachment"
+        rows.append(_row(part, role))
+    return rows
+
+
+def _row(part: Part, role: str) -> dict[str, Any]:
+    return {
+        "path": part.path,
+        "type": part.media_type,
+        "charset": part.charset,
+        "encoding": part.encoding,
+        "size": _decoded_size(part),
+        "filename": part.shown_name if role in ("attachment", "inline") else part.filename,
+        "disposition": part.disposition,
+        "cid": part.content_id,
+        "digest": "",
+        "role": role,
+    }
+
+
+def _decoded_size(part: Part) -> int:
+    """About how many octets the content has: base64 carries 57 in a line of 78."""
+    return part.size * 57 // 78 if "base64" in part.encoding.lower() else part.size
+
+
+def first_text(root: Part) -> Part | None:
+    """The part a snippet is made from."""
+    choice = choose_body(root)
+    return choice.text or choice.html
+
+
+def snippet_of(part: Part, encoded: bytes) -> str:
+    """The list's line of text from the beginning of a text part."""
+    text = content_text(encoded, part)
+    return snippet(html_to_text(text) if part.media_type == "text/html" else text)[:400]

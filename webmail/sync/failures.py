@@ -1,0 +1,65 @@
+"""What a failed pass means for its account: a state, a code without words, and when to try again. Pure.
+
+Invariants: a password that was refused three times is not tried again until it changes, since servers lock accounts;
+what the server asked for in seconds is honoured; everything else waits longer each time, with jitter so that a server
+that comes back is not met by everybody at once.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from accounts.crypto import SealBroken
+from accounts.models import MailAccount
+from webmail.protocols.errors import (
+    AuthenticationFailed,
+    ConnectionLost,
+    HostNotAllowed,
+    MailServerError,
+    Throttled,
+    TlsFailed,
+    TooManyConnections,
+    Unreachable,
+)
+
+State = MailAccount.State
+MOST_REFUSED = 3
+AUTH_RETRY = 15 * 60.0
+DAY = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The account's new state. ``code`` is translated where it is shown; ``server_line`` is the server's own words."""
+
+    state: str
+    code: str
+    server_line: str
+    after: timedelta
+
+
+def judge(
+    error: Exception, *, failures: int, refused_logins: int, jitter: Callable[[], float] = random.random
+) -> Verdict:
+    """The verdict on a pass that ended with this error, after so many failures and refused logins before it."""
+    line = error.server_line if isinstance(error, MailServerError) else ""
+    code = error.kind if isinstance(error, MailServerError) else "seal" if isinstance(error, SealBroken) else "internal"
+    state, seconds = _state_and_wait(error, failures=min(failures, 30), refused_logins=refused_logins)
+    if not (isinstance(error, MailServerError) and error.retry_after):
+        seconds *= 0.75 + 0.5 * jitter()
+    return Verdict(state, code, line, timedelta(seconds=seconds))
+
+
+def _state_and_wait(error: Exception, *, failures: int, refused_logins: int) -> tuple[str, float]:
+    if isinstance(error, AuthenticationFailed):
+        refused = refused_logins + 1 >= MOST_REFUSED
+        return (State.PASSWORD_REFUSED, DAY) if refused else (State.FAILING, AUTH_RETRY)
+    if isinstance(error, Throttled):
+        usual = 30.0 if isinstance(error, TooManyConnections) else 300.0
+        return State.THROTTLED, error.retry_after or min(usual * 2**failures, 3600.0)
+    if isinstance(error, Unreachable | ConnectionLost):
+        return State.UNREACHABLE, min(4.0 * 1.5**failures, 300.0)
+    if isinstance(error, TlsFailed | HostNotAllowed | SealBroken):
+        return State.FAILING, 3600.0
+    return State.FAILING, min(60.0 * 2**failures, 3600.0)

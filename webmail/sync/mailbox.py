@@ -1,0 +1,282 @@
+"""One pass over one mailbox: what changed, what is new, what is gone, and only then the cursor.
+
+Invariants: everything is measured against the snapshot of the selection (UIDVALIDITY, UIDNEXT, HIGHESTMODSEQ, EXISTS),
+and exactly that is stored as the cursor, in the last transaction; another UIDVALIDITY is noticed before any change is
+believed; a disappearance counts only with evidence, a mass of them only when a second connection says the same.
+RFC 9051 section 6.3.2, RFC 7162 sections 3.1 and 3.2.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+
+from webmail.models import Mailbox, Placement
+from webmail.models.cursors import FRESH_CURSORS
+from webmail.protocols.errors import CommandFailed
+from webmail.protocols.values import (
+    Event,
+    Exists,
+    Expunged,
+    FlagRow,
+    MailboxStatus,
+    Selected,
+    UidSet,
+    Unidentified,
+    Vanished,
+)
+from webmail.sync import failpoints, plan, vanish
+from webmail.sync.apply import replayed
+from webmail.sync.fetch import fetch, insist, spot_of, take
+from webmail.sync.lease import guarded
+from webmail.sync.plan import Known, Path
+from webmail.sync.run import Run
+
+FLAG_BATCH = 1000
+AGAIN = 3  # passes over a mailbox that keeps changing while it is read
+RETRY_UNFETCHABLE = timedelta(days=1)
+T = TypeVar("T")
+
+
+def known_of(box: Mailbox) -> Known:
+    """The stored cursors as a value."""
+    return Known(
+        uidvalidity=box.uidvalidity,
+        uidnext=box.uidnext,
+        highestmodseq=box.highestmodseq,
+        verified_high=box.verified_high,
+        backfill_low=box.backfill_low,
+        exists=box.exists_count,
+        unseen=box.server_unseen,
+        full_flags_at=box.full_flags_at,
+    )
+
+
+def sync_mailbox(run: Run, box: Mailbox, status: MailboxStatus | None) -> None:
+    """Brings one mailbox up to date; its older messages are left to ``backfill``. Raises MailServerError, LeaseLost."""
+    for _ in range(AGAIN):
+        seen = open_mailbox(run, box)
+        if seen is None:
+            return
+        if box.backfill_low is None:
+            first_page(run, box, seen, status)
+        else:
+            follow(run, box, seen, status)
+        if not news(run.session.unselect(), seen):
+            return
+        status = None  # what it counted is history
+
+
+def open_mailbox(run: Run, box: Mailbox) -> Selected | None:
+    """Selects; starts a new numbering where UIDVALIDITY says so. None for a mailbox that cannot be opened now."""
+    known = known_of(box)
+    try:
+        seen = run.session.select(bytes(box.wire_name), read_only=True, qresync=plan.resync_from(known))
+    except CommandFailed as error:
+        save(run, box, failures=box.failures + 1, server_line=error.server_line)
+        return None
+    if plan.renumbered(known, seen):
+        renumber(run, box, seen)
+    elif box.uidvalidity is None or box.failures:
+        save(run, box, uidvalidity=seen.uidvalidity, failures=0, server_line="")
+    return seen
+
+
+def renumber(run: Run, box: Mailbox, seen: Selected) -> None:
+    """A new generation of UIDs. The old rows stay in view until the new ones have taken their messages over."""
+    save(run, box, gen=box.gen + 1, uidvalidity=seen.uidvalidity, phase=Mailbox.Phase.REMAP, **FRESH_CURSORS)
+
+
+def save(run: Run, box: Mailbox, **columns: Any) -> None:
+    """Writes columns of the mailbox in a transaction of their own."""
+    with guarded(run.lease):
+        _set(box, **columns)
+
+
+def _set(box: Mailbox, **columns: Any) -> None:
+    for name, value in columns.items():
+        setattr(box, name, value)
+    Mailbox.objects.filter(pk=box.pk).update(**columns)
+
+
+# --- the first look --------------------------------------------------------------------------------------------------
+
+
+def first_page(run: Run, box: Mailbox, seen: Selected, status: MailboxStatus | None) -> None:
+    """The newest messages by sequence number: what a person sees first. Older ones follow in windows."""
+    low = 1
+    if seen.exists:
+        rows = run.session.fetch_headers(sequence=(max(1, seen.exists - plan.FIRST_PAGE + 1), seen.exists))
+        got = take(run, box, rows)
+        came = UidSet.collect([*got.uids, *got.bad])
+        low = came.lowest if came else seen.uidnext
+        present = run.session.search_uids(low, max(seen.uidnext - 1, came.highest if came else 0))
+        missing = present - got.seen()
+        if missing:
+            insist(run, box, missing, got.bad)
+        if seen.exists <= plan.FIRST_PAGE and len(present) >= seen.exists:
+            low = 1
+    top = seen.uidnext - 1
+    phase = box.phase if box.phase == Mailbox.Phase.REMAP else Mailbox.Phase.INITIAL
+    columns = _cursor(run, seen, status) | {"verified_high": max(top, 0), "backfill_low": low, "phase": phase}
+    replayed(run.lease, partial(finish, box, columns, low=low))
+    run.tell(box.pk)
+
+
+def finish(box: Mailbox, columns: dict[str, Any], *, low: int) -> None:
+    """Writes the cursor; a mailbox that has come down to its oldest message is live."""
+    if low <= 1:
+        if box.phase == Mailbox.Phase.REMAP:
+            vanish.hide_older_numbering(spot_of(box))
+        columns = columns | {"phase": Mailbox.Phase.LIVE, "backfill_low": 1}
+    _set(box, **columns)
+
+
+def _cursor(run: Run, seen: Selected, status: MailboxStatus | None) -> dict[str, Any]:
+    return {
+        "uidvalidity": seen.uidvalidity,
+        "uidnext": seen.uidnext,
+        "highestmodseq": seen.highestmodseq,
+        "exists_count": seen.exists,
+        "server_unseen": status.unseen if status is not None and status.messages == seen.exists else None,
+        **({"mailbox_id": seen.mailbox_id[:255]} if seen.mailbox_id else {}),
+        "last_sync_at": run.now,
+        "full_flags_at": run.now,
+        "failures": 0,
+        "server_line": "",
+    }
+
+
+# --- following changes -----------------------------------------------------------------------------------------------
+
+
+def follow(run: Run, box: Mailbox, seen: Selected, status: MailboxStatus | None) -> None:
+    """Changes, arrivals and departures since the stored cursor."""
+    known = known_of(box)
+    path = plan.choose_path(known, seen)
+    fresh_flags = plan.flags_fresh(known, now=run.now, active=run.active)
+    changed, unknown = _changes(run, box, seen, known, path)
+    arrivals = _arrivals(run, seen, known, path, changed)
+    fetch(run, box, arrivals | unknown)
+    failpoints.reach("before vanish")
+    gone = _proven(run, box, seen.vanished) if path is Path.QRESYNC else UidSet()
+    if gone:
+        _hide(run, box, gone)
+    proven = count_again(run, box, seen, by_list=path is not Path.QRESYNC or plan.rewound(known, seen))
+    retry_unfetchable(run, box)
+    columns = _cursor(run, seen, status) | {"verified_high": max(known.verified_high, seen.uidnext - 1)}
+    if path is Path.PLAIN and fresh_flags:
+        columns["full_flags_at"] = box.full_flags_at
+    if not proven:  # the arrivals are stored; what changed and went is asked for again, from the same place
+        arrived = path is not Path.QRESYNC
+        columns = {"last_sync_at": run.now} | ({"verified_high": columns["verified_high"]} if arrived else {})
+    elif (box.backfill_low or 1) <= 1 and replayed(run.lease, partial(vanish.hide_stranded, spot_of(box))):
+        run.tell(box.pk)
+    failpoints.reach("before cursor")
+    replayed(run.lease, partial(finish, box, columns, low=box.backfill_low or 1))
+
+
+def _changes(run: Run, box: Mailbox, seen: Selected, known: Known, path: Path) -> tuple[set[int], UidSet]:
+    """Applies changed flags. Returns UIDs that came with them, and those that should be stored and are not."""
+    rows: Iterable[object] = seen.changed
+    if path is not Path.QRESYNC:
+        asked = plan.flag_ranges(known, path, now=run.now, active=run.active)
+        since = known.highestmodseq if path is Path.CONDSTORE else None
+        rows = run.session.fetch_flags(asked, changed_since=since) if asked else ()
+    if path is Path.CONDSTORE and seen.highestmodseq == known.highestmodseq:
+        rows = ()
+    came: set[int] = set()
+    unknown: set[int] = set()
+    for batch in _chunks((row for row in rows if isinstance(row, FlagRow)), FLAG_BATCH):
+        came |= {row.uid for row in batch if row.uid > known.verified_high}
+        old = [row for row in batch if (known.backfill_low or 1) <= row.uid <= known.verified_high]
+        changed, missing = replayed(run.lease, partial(vanish.change_flags, spot_of(box), old))
+        unknown |= missing
+        if changed:
+            run.tell(box.pk)
+    return came, UidSet.collect(unknown)
+
+
+def _arrivals(run: Run, seen: Selected, known: Known, path: Path, came: set[int]) -> UidSet:
+    """Which UIDs above the verified ones exist."""
+    span = plan.new_range(known, seen)
+    if not span:
+        return UidSet()
+    if path is Path.QRESYNC:
+        return UidSet.collect(came) & span
+    return run.session.search_uids(span.lowest, span.highest)
+
+
+def count_again(run: Run, box: Mailbox, seen: Selected, *, by_list: bool) -> bool:
+    """Makes what is stored and what the server holds the same set of UIDs; False when that could not be proven.
+
+    Equal counts prove it: departures only ever leave too many stored, since every arrival was stored by name. While
+    older mail is still to come nothing can be counted, so UIDs are listed if departures did not come with SELECT.
+    """
+    low = box.backfill_low or 1
+    if low <= 1 and vanish.stored_count(spot_of(box)) == seen.exists:
+        return True
+    if low > 1 and not by_list:
+        return True
+    server = run.session.search_uids(low, max(seen.uidnext - 1, low))
+    if low <= 1 and not plan.enumerable(server, count=len(server), exists=seen.exists):
+        return False
+    if not server and seen.exists:
+        return False
+    found = plan.drift(server=server, stored=vanish.stored_uids(spot_of(box)), low=low)
+    if found.missing:
+        fetch(run, box, found.missing)
+    gone = _proven(run, box, found.vanished)
+    if gone:
+        _hide(run, box, gone)
+    return len(gone) == len(found.vanished)
+
+
+def _hide(run: Run, box: Mailbox, gone: UidSet) -> None:
+    if replayed(run.lease, partial(vanish.hide, spot_of(box), gone)):
+        run.tell(box.pk)
+
+
+def _proven(run: Run, box: Mailbox, gone: UidSet) -> UidSet:
+    """The disappearances to believe: all, unless they are so many that a new connection must confirm them."""
+    if not gone:
+        return gone
+    spot = spot_of(box)
+    if not plan.mass(vanish.stored_in(spot, gone), max(vanish.stored_count(spot), 1)):
+        return gone
+    with run.reopen() as witness:
+        seen = witness.select(bytes(box.wire_name), read_only=True)
+        if seen.uidvalidity != box.uidvalidity:
+            return UidSet()
+        server = witness.search_uids(1, max(seen.uidnext - 1, 1)) if seen.exists else UidSet()
+        if not plan.enumerable(server, count=len(server), exists=seen.exists):
+            return UidSet()
+    return gone - server
+
+
+def retry_unfetchable(run: Run, box: Mailbox) -> None:
+    """Once a day what could not be loaded is asked for again."""
+    if box.full_enum_at is not None and run.now - box.full_enum_at < RETRY_UNFETCHABLE:
+        return
+    waiting = Placement.objects.filter(mailbox=box.pk, gen=box.gen, state=Placement.State.UNFETCHABLE)
+    uids = UidSet.collect(uid for uid in waiting.values_list("uid", flat=True)[:500] if uid)
+    if uids:
+        take(run, box, run.session.fetch_headers(uids))
+    save(run, box, full_enum_at=run.now)
+
+
+def news(events: Iterable[Event], seen: Selected) -> bool:
+    """Whether the mailbox changed while it was read."""
+    for event in events:
+        if isinstance(event, Exists) and event.count != seen.exists:
+            return True
+        if isinstance(event, Expunged | FlagRow | Unidentified) or (isinstance(event, Vanished) and not event.earlier):
+            return True
+    return False
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    left = iter(items)
+    while chunk := list(islice(left, size)):
+        yield chunk

@@ -1,0 +1,76 @@
+"""Where the messages of an operation are on the server now.
+
+Invariants: a message is looked for by the UID it had, then where its placement is now, then by what it is; it counts as
+lost only after a complete look at the mailbox, and while no earlier operation could still bring it there.
+"""
+
+from django.db.models import Q
+
+from webmail.models import Mailbox, Placement, RemoteOp
+from webmail.protocols.values import UidSet
+from webmail.sync.mailbox import sync_mailbox
+from webmail.sync.ops_plan import Batch
+from webmail.sync.run import Run
+
+Uids = dict[int, int | None]
+
+
+def resolve(run: Run, batch: Batch, source: Mailbox) -> Uids | None:
+    """Placement to its UID in the source, None where it is lost; None as a whole while that cannot be told yet."""
+    uids = source_uids(batch, source)
+    unknown = [placement for placement, uid in uids.items() if uid is None]
+    if not unknown:
+        return uids
+    if _awaited(batch, source.account_id, unknown):
+        return None
+    sync_mailbox(run, source, None)
+    source.refresh_from_db()
+    uids = source_uids(batch, source)
+    complete = source.backfill_low is not None and source.backfill_low <= 1
+    return uids if complete or None not in uids.values() else None
+
+
+def source_uids(batch: Batch, source: Mailbox) -> Uids:
+    """Each placement's UID in the source as it is numbered now; None where it is not known."""
+    here = Placement.objects.filter(mailbox=source.pk, gen=source.gen, uid__isnull=False)
+    now = dict(here.filter(pk__in=batch.items).values_list("pk", "uid"))
+    found: Uids = {
+        placement: (uid if batch.gen == source.gen else None) or now.get(placement)
+        for placement, uid in batch.items.items()
+    }
+    unknown = [placement for placement, uid in found.items() if uid is None]
+    if unknown:
+        messages = dict(Placement.objects.filter(pk__in=unknown).values_list("message_id", "pk"))
+        same = here.filter(message__in=messages).exclude(state=Placement.State.GONE).order_by("-uid")
+        found |= {messages[message]: uid for message, uid in same.values_list("message_id", "uid")}
+    return found
+
+
+def _awaited(batch: Batch, account_id: int, placements: list[int]) -> bool:
+    """Whether an earlier open operation is about these messages."""
+    earlier = RemoteOp.objects.filter(
+        Q(state=RemoteOp.State.QUEUED) | Q(state=RemoteOp.State.INFLIGHT),
+        account=account_id,
+        pk__lt=min(batch.ids),
+        placements__overlap=placements,
+    )
+    return earlier.exists()
+
+
+def present(run: Run, uids: Uids) -> dict[int, int]:
+    """Those whose UID the selected mailbox still has."""
+    named = {placement: uid for placement, uid in uids.items() if uid}
+    if not named:
+        return {}
+    here: UidSet = run.session.search_uids(min(named.values()), max(named.values()))
+    return {placement: uid for placement, uid in named.items() if uid in here}
+
+
+def arrived(run: Run, batch: Batch, destination: Mailbox) -> set[int]:
+    """Placements of the batch that a look at the destination has given a UID there."""
+    sync_mailbox(run, destination, None)
+    destination.refresh_from_db()
+    rows = Placement.objects.filter(
+        pk__in=batch.items, mailbox=destination.pk, gen=destination.gen, uid__isnull=False
+    ).exclude(state=Placement.State.GONE)
+    return set(rows.values_list("pk", flat=True))

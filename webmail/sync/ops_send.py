@@ -1,0 +1,218 @@
+"""The commands of each kind of operation. Each sender returns what to write afterwards, or None to wait.
+
+Invariants: no transaction is open here; a sender that is repeated after a crash first finds out what the earlier one
+achieved (``batch.uncertain``); a mark the mailbox does not keep is not sent, since some servers answer BAD for ever.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from webmail import storage
+from webmail.models import Flag, Mailbox, Placement, RemoteOp
+from webmail.protocols.errors import CommandFailed
+from webmail.protocols.values import Selected, UidSet
+from webmail.sync import ops_resolve, ops_settle
+from webmail.sync.mailbox import sync_mailbox
+from webmail.sync.ops_plan import Batch
+from webmail.sync.run import Run
+
+Settle = Callable[[], set[int]]
+Sender = Callable[[Run, Batch, Mailbox | None, Mailbox | None], Settle | None]
+
+
+def send_flags(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
+    """STORE of deltas, one command for each net change and as many UIDs as fit. A message that is gone needs none."""
+    assert source is not None
+    uids = ops_resolve.resolve(run, batch, source)
+    selected = _select(run, source) if uids is not None else None
+    if uids is None or selected is None:
+        return None
+    unkept = 0
+    for (to_set, to_clear), placements in batch.marks().items():
+        targets = UidSet.collect(uid for placement in placements if (uid := uids.get(placement)))
+        add, not_added = _kept(selected, to_set)
+        remove, not_removed = _kept(selected, to_clear)
+        unkept |= not_added | not_removed
+        if targets and (add or remove):
+            run.session.store_flags(targets, add=add, remove=remove)
+    return partial(ops_settle.flags_done, batch, unkept=unkept)
+
+
+def _kept(selected: Selected, bits: int) -> tuple[list[str], int]:
+    """The flags this mailbox keeps, and the bits of those it would lose."""
+    flags = [flag for flag in Flag if flag & bits]
+    lost = 0
+    for flag in flags:
+        if not selected.keeps_flag(flag.wire):
+            lost |= int(flag)
+    return [flag.wire for flag in flags if not flag & lost], lost
+
+
+def send_move(run: Run, batch: Batch, source: Mailbox | None, destination: Mailbox | None) -> Settle | None:
+    """MOVE of what is still in the source; what is not may have been moved by an earlier try."""
+    assert source is not None
+    assert destination is not None
+    uids = ops_resolve.resolve(run, batch, source)
+    if uids is None or _select(run, source) is None:
+        return None
+    present = ops_resolve.present(run, uids)
+    arrived: set[int] = set()
+    if batch.uncertain or len(present) < len(uids):
+        arrived = ops_resolve.arrived(run, batch, destination)
+        if _select(run, source) is None:
+            return None
+    copied = UidSet.collect(uid for placement, uid in present.items() if placement in arrived)
+    if copied:  # an earlier COPY came through and its source was not removed yet
+        run.session.store_flags(copied, add=[Flag.DELETED.wire])
+        run.session.expunge(copied)
+    to_move = {placement: uid for placement, uid in present.items() if placement not in arrived}
+    landed: dict[int, int] = {}
+    if to_move:
+        result = run.session.move(UidSet.collect(to_move.values()), bytes(destination.wire_name))
+        if result.uidvalidity == destination.uidvalidity:  # else the next look at the mailbox binds them
+            landed = dict(result.uids)
+    moved = ops_settle.Moved(
+        bound={placement: landed[uid] for placement, uid in to_move.items() if uid in landed},
+        lost=frozenset(uids.keys() - present.keys() - arrived),
+        left=UidSet.collect(present.values()),
+    )
+    return partial(ops_settle.move_done, batch, source, destination, moved)
+
+
+def send_copy(run: Run, batch: Batch, source: Mailbox | None, destination: Mailbox | None) -> Settle | None:
+    """COPY of what has not arrived yet; the copies are stored by the next look at the destination."""
+    assert source is not None
+    assert destination is not None
+    uids = ops_resolve.resolve(run, batch, source)
+    if uids is None:
+        return None
+    if batch.uncertain and _copied_before(run, batch, destination):
+        return partial(ops_settle.done, batch)
+    if _select(run, source) is None:
+        return None
+    present = UidSet.collect(ops_resolve.present(run, uids).values())
+    if present:
+        run.session.copy(present, bytes(destination.wire_name))
+    return partial(ops_settle.done, batch)
+
+
+def _copied_before(run: Run, batch: Batch, destination: Mailbox) -> bool:
+    """Whether the newest messages of the destination hold copies an earlier try made."""
+    since = RemoteOp.objects.get(pk=batch.ops[0].id).dest_uidnext or 1
+    sync_mailbox(run, destination, None)
+    messages = Placement.objects.filter(pk__in=batch.items).values("message")
+    return Placement.objects.filter(
+        mailbox=destination.pk, gen=destination.gen, uid__gte=since, message__in=messages
+    ).exists()
+
+
+def send_expunge(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
+    """\\Deleted on the named messages, and UID EXPUNGE of just these where the server can."""
+    assert source is not None
+    uids = ops_resolve.resolve(run, batch, source)
+    if uids is None or _select(run, source) is None:
+        return None
+    present = UidSet.collect(ops_resolve.present(run, uids).values())
+    if present:
+        run.session.store_flags(present, add=[Flag.DELETED.wire])
+        run.session.expunge(present)
+    return partial(ops_settle.done, batch)
+
+
+def send_append(run: Run, batch: Batch, source: Mailbox | None, destination: Mailbox | None) -> Settle | None:
+    """APPEND of a stored message, unless an earlier try's copy is there."""
+    box = destination or source
+    assert box is not None
+    for row in RemoteOp.objects.filter(pk__in=batch.ids):
+        args = row.args
+        if batch.uncertain and _appended(run, box, args.get("message_id", ""), since=row.dest_uidnext or 1):
+            continue
+        data = storage.read(run.account.pk, args["digest"])
+        run.session.append(bytes(box.wire_name), data, flags=args.get("flags", ["\\Seen"]))
+    return partial(ops_settle.done, batch)
+
+
+def _appended(run: Run, box: Mailbox, message_id: str, *, since: int) -> bool:
+    """Whether an earlier APPEND of this message came through."""
+    if not message_id or _select(run, box, read_only=True) is None:
+        return False
+    return bool(run.session.search_message_id(f"<{message_id}>", since_uid=since))
+
+
+def send_create(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
+    """CREATE and SUBSCRIBE; that it exists already is as good."""
+    assert source is not None
+    name = bytes(source.wire_name)
+    try:
+        run.session.create(name)
+    except CommandFailed as error:
+        if error.code != "ALREADYEXISTS" and not _exists(run, name):
+            raise
+    run.session.subscribe(name)
+    return partial(ops_settle.done, batch)
+
+
+def send_rename(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
+    """RENAME from ``args["from"]`` (the old wire name in hexadecimal) to the row's present name."""
+    assert source is not None
+    for row in RemoteOp.objects.filter(pk__in=batch.ids):
+        old, new = bytes.fromhex(row.args["from"]), bytes(source.wire_name)
+        if batch.uncertain and not _exists(run, old) and _exists(run, new):
+            continue
+        run.session.rename(old, to=new)
+    return partial(ops_settle.done, batch)
+
+
+def send_remove(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
+    """DELETE of a mailbox; that it is gone already is as good."""
+    assert source is not None
+    if run.session.selected is not None:
+        run.session.unselect()
+    try:
+        run.session.delete(bytes(source.wire_name))
+    except CommandFailed as error:
+        if error.code != "NONEXISTENT" and _exists(run, bytes(source.wire_name)):
+            raise
+    return partial(ops_settle.mailbox_removed, batch, source)
+
+
+def send_subscribe(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
+    """SUBSCRIBE or UNSUBSCRIBE, as the row says now."""
+    assert source is not None
+    name = bytes(source.wire_name)
+    if source.subscribed:
+        run.session.subscribe(name)
+    else:
+        run.session.unsubscribe(name)
+    return partial(ops_settle.done, batch)
+
+
+def _exists(run: Run, name: bytes) -> bool:
+    return any(box.wire_name == name for box in run.session.list_mailboxes())
+
+
+def _select(run: Run, box: Mailbox, *, read_only: bool = False) -> Selected | None:
+    """The mailbox, open for writing; None while its numbering is not the one we hold: the next pass settles that.
+
+    Raises CommandFailed, also for a mailbox that is open for reading only.
+    """
+    selected = run.session.selected
+    name = bytes(box.wire_name)
+    if selected is None or selected.wire_name != name or (selected.read_only and not read_only):
+        selected = run.session.select(name, read_only=read_only)
+    if selected.read_only and not read_only:
+        raise CommandFailed("the mailbox is read-only", code="READ-ONLY", permanent=True)
+    return selected if box.uidvalidity in (None, selected.uidvalidity) else None
+
+
+SENDERS: dict[str, Sender] = {
+    RemoteOp.Kind.FLAGS: send_flags,
+    RemoteOp.Kind.MOVE: send_move,
+    RemoteOp.Kind.COPY: send_copy,
+    RemoteOp.Kind.EXPUNGE: send_expunge,
+    RemoteOp.Kind.APPEND: send_append,
+    RemoteOp.Kind.CREATE: send_create,
+    RemoteOp.Kind.RENAME: send_rename,
+    RemoteOp.Kind.REMOVE: send_remove,
+    RemoteOp.Kind.SUBSCRIBE: send_subscribe,
+}

@@ -1,0 +1,162 @@
+"""What to write once an operation has ended, well or not. Call inside ``guarded``; returns the mailboxes touched.
+
+Invariants: a mark stops being masked only when no other open operation covers it; after a refusal the rows show what
+the server has; a placement gets its UID at the destination, or gives way to the row that already has it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db import connection
+from django.utils import timezone
+
+from webmail.models import Mailbox, Placement, RemoteOp
+from webmail.models.summaries import refresh_lines, refresh_threads
+from webmail.protocols.values import UidSet
+from webmail.sync.ops_plan import FLAGS, MOVE, Batch
+from webmail.sync.owed import still_pending
+from webmail.sync.vanish import hide_mailbox
+
+_OPEN = (RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT)
+
+
+def done(batch: Batch) -> set[int]:
+    """The server has it."""
+    _close(batch, RemoteOp.State.DONE)
+    return {box for box in (batch.mailbox, batch.destination) if box is not None}
+
+
+def flags_done(batch: Batch, *, unkept: int) -> set[int]:
+    """The server has the marks. Bits it does not keep stay masked, so that they remain visible here."""
+    pending = still_pending(batch.items, besides=batch.ids)
+    for (to_set, to_clear), placements in batch.marks().items():
+        for pk in sorted(placements):
+            sent = (to_set | to_clear) & ~unkept
+            keep = pending.get(pk, 0) | unkept & (to_set | to_clear)
+            _run(
+                "UPDATE webmail_placement SET server_flags = (server_flags | %s::int) & ~%s::int,"
+                " pending_mask = (pending_mask & ~%s::int) | %s WHERE id = %s",
+                [to_set & sent, to_clear & sent, to_set | to_clear, keep, pk],
+            )
+    _close(batch, RemoteOp.State.DONE)
+    return set()  # people saw it when it was done
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a MOVE did: placements with their new UIDs, those the server had no more, and UIDs that left the source."""
+
+    bound: Mapping[int, int]
+    lost: frozenset[int]
+    left: UidSet
+
+
+def move_done(batch: Batch, source: Mailbox, destination: Mailbox, moved: Moved) -> set[int]:
+    """Moved: placements get their new UIDs; those the server had no more become tombstones."""
+    threads = _hide_twins(source, moved.left)
+    for pk, uid in sorted(moved.bound.items()):
+        threads |= _bind(pk, destination, uid)
+        _tell_followers(batch, pk, destination, uid)
+    gone = Placement.objects.filter(pk__in=moved.lost, mailbox=destination.pk, uid__isnull=True)
+    threads |= set(gone.values_list("thread_id", flat=True))
+    gone.update(state=Placement.State.GONE, gone_at=timezone.now())
+    _refresh({source.pk, destination.pk}, threads)
+    words = "the server no longer had some of these messages" if moved.lost else ""
+    _close(batch, RemoteOp.State.DONE, words)
+    return {destination.pk} if threads else set()
+
+
+def _hide_twins(source: Mailbox, left: UidSet) -> set[int]:
+    """Rows that a look at the source made for messages on their way out (it was renumbered). Returns threads."""
+    twins = Placement.objects.filter(mailbox=source.pk, gen=source.gen, uid__in=list(left))
+    threads = set(twins.values_list("thread_id", flat=True))
+    twins.update(state=Placement.State.GONE, gone_at=timezone.now())
+    return threads
+
+
+def _bind(pk: int, destination: Mailbox, uid: int) -> set[int]:
+    """Gives a waiting placement its UID; a row that a look at the mailbox made first gives way. Returns threads."""
+    row = Placement.objects.filter(pk=pk, mailbox=destination.pk, uid__isnull=True).first()
+    if row is None:
+        return set()
+    twin = Placement.objects.filter(mailbox=destination.pk, gen=destination.gen, uid=uid)
+    threads = set(twin.values_list("thread_id", flat=True))
+    twin.delete()
+    Placement.objects.filter(pk=pk).update(gen=destination.gen, uid=uid, state=Placement.State.LIVE, gone_at=None)
+    return threads
+
+
+def _tell_followers(batch: Batch, pk: int, destination: Mailbox, uid: int) -> None:
+    """Later operations about this message, made before its UID here was known, learn it."""
+    for op in RemoteOp.objects.filter(
+        account=destination.account_id, state__in=_OPEN, mailbox=destination.pk, placements__contains=[pk]
+    ).exclude(pk__in=batch.ids):
+        op.uids = [
+            uid if placement == pk and old is None else old
+            for placement, old in zip(op.placements, op.uids, strict=True)
+        ]
+        op.save(update_fields=["uids"])
+
+
+def mailbox_removed(batch: Batch, source: Mailbox) -> set[int]:
+    """The mailbox is gone from the server, and its mail from view."""
+    Mailbox.objects.filter(pk=source.pk).update(phase=Mailbox.Phase.GONE, role="", role_source="")
+    hide_mailbox(source.pk)
+    return done(batch)
+
+
+def revert(batch: Batch, words: str) -> set[int]:
+    """The server refused: the rows go back to what it has, the operations stay visible as not done."""
+    boxes = {box for box in (batch.mailbox, batch.destination) if box is not None}
+    placements = list(Placement.objects.filter(pk__in=batch.items).order_by("pk").select_for_update())
+    if batch.kind == FLAGS:
+        _revert_flags(batch)
+    elif batch.kind == MOVE:
+        _revert_move(batch, placements)
+    elif batch.kind == "expunge":
+        Placement.objects.filter(pk__in=batch.items).update(state=Placement.State.LIVE, gone_at=None)
+    elif batch.kind == "create" and batch.mailbox is not None:
+        Mailbox.objects.filter(pk=batch.mailbox, uidvalidity=None, total=0).update(phase=Mailbox.Phase.GONE)
+    _refresh(boxes, {row.thread_id for row in placements})
+    _close(batch, RemoteOp.State.FAILED, words)
+    return boxes
+
+
+def _revert_flags(batch: Batch) -> None:
+    pending = still_pending(batch.items, besides=batch.ids)
+    for (to_set, to_clear), placements in batch.marks().items():
+        for pk in sorted(placements):
+            bits = (to_set | to_clear) & ~pending.get(pk, 0)
+            _run(
+                "UPDATE webmail_placement SET flags = (flags & ~%s::int) | (server_flags & %s::int),"
+                " pending_mask = pending_mask & ~%s::int WHERE id = %s",
+                [bits, bits, bits, pk],
+            )
+
+
+def _revert_move(batch: Batch, placements: Iterable[Placement]) -> None:
+    """Back to where the server still has them, unless the person has moved them on since."""
+    for row in placements:
+        uid = batch.items[row.pk]
+        if row.mailbox_id != batch.destination or row.uid is not None or batch.mailbox is None:
+            continue
+        Placement.objects.filter(mailbox=batch.mailbox, gen=batch.gen, uid=uid).exclude(pk=row.pk).delete()
+        # live again, should the destination have vanished from the server and its mail from view
+        Placement.objects.filter(pk=row.pk).update(
+            mailbox=batch.mailbox, gen=batch.gen, uid=uid, state=Placement.State.LIVE, gone_at=None
+        )
+
+
+def _refresh(boxes: Collection[int], threads: Collection[int]) -> None:
+    if threads:
+        refresh_lines(boxes, threads)
+        refresh_threads(threads)
+
+
+def _close(batch: Batch, state: str, words: str = "") -> None:
+    RemoteOp.objects.filter(pk__in=batch.ids).update(state=state, error=words[:500], finished_at=timezone.now())
+
+
+def _run(sql: str, values: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)

@@ -1,0 +1,129 @@
+"""Placements under a numbering: found, bound, brought up to date, made. Call inside ``guarded``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from webmail.models import Placement
+from webmail.sync.messages import Stored
+from webmail.sync.rows import Incoming
+from webmail.sync.sql import ask, change, copy
+
+LIVE, GONE, UNFETCHABLE = (int(state) for state in Placement.State)
+
+_HERE = """
+SELECT uid, id, message_id, thread_id, server_flags, state, keywords, problem FROM webmail_placement
+WHERE mailbox_id = %s AND gen = %s AND uid = ANY(%s) AND uid BETWEEN %s AND %s
+"""
+_WAITING = """
+SELECT id, message_id FROM webmail_placement
+WHERE mailbox_id = %s AND message_id = ANY(%s) AND state <> 1 AND (uid IS NULL OR gen < %s)
+ORDER BY id FOR NO KEY UPDATE
+"""
+_BIND = """
+UPDATE webmail_placement
+SET gen = %s, uid = %s, modseq = %s, server_flags = %s, flags = (%s::int & ~pending_mask::int) | (flags & pending_mask),
+    keywords = %s, received_at = %s, state = 0, gone_at = NULL, problem = ''
+WHERE id = %s
+"""
+_RENEW = """
+UPDATE webmail_placement
+SET message_id = %s, thread_id = %s, server_flags = %s, flags = (%s::int & ~pending_mask::int) | (flags & pending_mask),
+    modseq = %s, keywords = %s, state = %s, problem = %s, gone_at = NULL
+WHERE id = %s AND state = %s
+"""
+_PLACEMENT = """webmail_placement (account_id, mailbox_id, gen, uid, message_id, thread_id, received_at, modseq, flags,
+server_flags, pending_mask, keywords, state, problem)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A mailbox under one numbering."""
+
+    account_id: int
+    mailbox_id: int
+    gen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A placement that is stored under a UID."""
+
+    id: int
+    message: int
+    thread: int
+    server_flags: int
+    state: int
+    keywords: tuple[str, ...]
+    problem: str
+
+
+def placements_here(spot: Spot, uids: Sequence[int]) -> dict[int, Here]:
+    """What is stored under these UIDs, tombstones included."""
+    if not uids:
+        return {}
+    # the bounds say nothing new, but lead a planner without statistics to the index on (mailbox, gen, uid)
+    rows = ask(_HERE, [spot.mailbox_id, spot.gen, list(uids), min(uids), max(uids)])
+    return {
+        uid: Here(pk, message, thread, flags, state, tuple(keywords), problem)
+        for uid, pk, message, thread, flags, state, keywords, problem in rows
+    }
+
+
+def bind(spot: Spot, rows: Sequence[Incoming], here: Mapping[int, Here], known: Mapping[str, Stored]) -> frozenset[int]:
+    """Gives UIDs to placements of these messages that wait here for one: moved here by a person, or renumbered.
+
+    Copies are bound in the order of their UIDs. Returns the UIDs so bound.
+    """
+    wanted: dict[int, list[Incoming]] = {}
+    for row in sorted(rows, key=lambda row: row.uid):
+        if row.uid not in here and row.uid and not row.problem:
+            wanted.setdefault(known[row.fingerprint].id, []).append(row)
+    if not wanted:
+        return frozenset()
+    waiting = ask(_WAITING, [spot.mailbox_id, list(wanted), spot.gen])
+    pairs = [(pk, wanted[message].pop(0)) for pk, message in waiting if wanted[message]]
+    for pk, row in pairs:
+        values = [spot.gen, row.uid, row.modseq, row.flags, row.flags, list(row.keywords), row.received_at, pk]
+        change(_BIND, values)
+    return frozenset(row.uid for _, row in pairs)
+
+
+def update(rows: Sequence[Incoming], here: Mapping[int, Here], known: Mapping[str, Stored]) -> int:
+    """Brings stored placements up to what was fetched; equal ones are not written. Returns how many changed."""
+    changed = 0
+    for row in sorted((row for row in rows if row.uid in here), key=lambda row: here[row.uid].id):
+        at, message = here[row.uid], known[row.fingerprint]
+        if row.problem and at.state == LIVE:
+            continue
+        state = UNFETCHABLE if row.problem else LIVE
+        wanted = (message.id, message.thread, row.flags, state, row.keywords, row.problem)
+        if (at.message, at.thread, at.server_flags, at.state, at.keywords, at.problem) != wanted:
+            values = [message.id, message.thread, row.flags, row.flags, row.modseq, list(row.keywords)]
+            changed += change(_RENEW, [*values, state, row.problem, at.id, at.state])
+    return changed
+
+
+def make(spot: Spot, rows: Sequence[Incoming], known: Mapping[str, Stored]) -> None:
+    """Stores placements that are new."""
+    copy(
+        _PLACEMENT,
+        (
+            (
+                spot.account_id,
+                spot.mailbox_id,
+                spot.gen,
+                row.uid or None,
+                known[row.fingerprint].id,
+                known[row.fingerprint].thread,
+                row.received_at,
+                row.modseq,
+                row.flags,
+                row.flags,
+                0,
+                list(row.keywords),
+                UNFETCHABLE if row.problem else LIVE,
+                row.problem,
+            )
+            for row in rows
+        ),
+    )

@@ -1,0 +1,75 @@
+"""What time has made superfluous: tombstones after seven days, messages without a place, finished operations.
+
+Invariants: small batches, each its own transaction; nothing that a person can see or take back is touched; references
+to messages outlive them, since a reply may still come.
+"""
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from webmail.models import Message, Placement
+from webmail.models.summaries import refresh_lines, refresh_threads
+
+BATCH = 2_000
+
+_STRANDED = """
+SELECT q.id, q.mailbox_id, q.thread_id FROM webmail_placement q
+JOIN accounts_mailaccount a ON a.id = q.account_id AND a.protocol = 'imap'
+WHERE q.uid IS NULL AND q.state <> 1 AND NOT EXISTS (
+    SELECT 1 FROM webmail_remoteop op WHERE op.account_id = q.account_id AND q.id = ANY(op.placements)
+    AND (op.state IN ('queued', 'inflight', 'failed') OR op.finished_at > now() - interval '1 day'))
+LIMIT %(batch)s
+"""
+_TOMBSTONES = """
+DELETE FROM webmail_placement WHERE id IN (
+    SELECT id FROM webmail_placement WHERE state = 1 AND gone_at < now() - interval '7 days' LIMIT %(batch)s)
+RETURNING message_id
+"""
+_ORPHANS = """
+SELECT m.id FROM webmail_message m WHERE m.id = ANY(%(messages)s)
+AND NOT EXISTS (SELECT 1 FROM webmail_placement p WHERE p.message_id = m.id)
+AND NOT EXISTS (SELECT 1 FROM webmail_draft d WHERE d.original_id = m.id AND d.closed_at IS NULL)
+"""
+_OPS = """
+DELETE FROM webmail_remoteop WHERE id IN (
+    SELECT id FROM webmail_remoteop
+    WHERE state IN ('done', 'cancelled') AND finished_at < now() - interval '7 days' LIMIT %(batch)s)
+"""
+
+
+def purge() -> int:
+    """Deletes what is due; returns how many rows went."""
+    gone = _stranded()
+    while removed := _tombstones() + _operations():
+        gone += removed
+    return gone
+
+
+@transaction.atomic
+def _stranded() -> int:
+    """A local move whose message never showed up at the destination, a day after the last operation about it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STRANDED, {"batch": BATCH})
+        rows = cursor.fetchall()
+    Placement.objects.filter(pk__in=[row[0] for row in rows]).update(state=Placement.State.GONE, gone_at=timezone.now())
+    threads = {row[2] for row in rows}
+    refresh_lines({row[1] for row in rows}, threads)
+    refresh_threads(threads)
+    return len(rows)
+
+
+@transaction.atomic
+def _tombstones() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_TOMBSTONES, {"batch": BATCH})
+        messages = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_ORPHANS, {"messages": messages})
+        orphans = [row[0] for row in cursor.fetchall()]
+    Message.objects.filter(pk__in=orphans).delete()
+    return len(messages)
+
+
+def _operations() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_OPS, {"batch": BATCH})
+        return int(cursor.rowcount)

@@ -1,0 +1,203 @@
+"""Replays on the server what people did here, in order, idempotently.
+
+Invariants: an operation is marked as begun in a committed transaction before its command is sent, with the
+destination's UIDNEXT where the command makes new messages; one that was begun and never ended is looked for at its
+destination before it is done again; marks are deltas, which can be repeated; nothing but named UIDs is ever expunged;
+a refusal puts the rows back as the server has them and stays visible with the server's words, never silent.
+RFC 9051 sections 6.4.6 to 6.4.9, RFC 4315, RFC 6851.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db.models import Q
+from django.utils import timezone
+
+from webmail import live
+from webmail.models import Mailbox, RemoteOp
+from webmail.protocols.errors import CommandFailed
+from webmail.sync import failpoints, ops_send, ops_settle
+from webmail.sync.apply import replayed
+from webmail.sync.ops_plan import Batch, Op, batches, free_to_run
+from webmail.sync.run import Run
+
+MOST_TRIES = 8
+LONGEST_TRYING = timedelta(hours=24)
+AT_ONCE = 400  # operations looked at in one go
+_FINAL = frozenset(
+    {"OVERQUOTA", "NOPERM", "READ-ONLY", "CANNOT", "NONEXISTENT", "TRYCREATE", "ALREADYEXISTS", "TOOBIG", "LIMIT"}
+)
+
+
+def replay(run: Run) -> bool:
+    """Sends everything that is due. Returns whether anything was sent. Raises MailServerError when the line breaks."""
+    sent = False
+    while due := _due(run):
+        if not _in_order(run, batches(due)):
+            return sent
+        sent = True
+    return sent
+
+
+def _in_order(run: Run, due: Sequence[Batch]) -> bool:
+    """Carries out batches; what has to wait holds up what comes later about the same messages."""
+    moved = False
+    held: set[int] = set()
+    for batch in due:
+        placements = batch.items.keys()
+        if placements & held:
+            continue
+        if _carry_out(run, batch):
+            moved = True
+        else:
+            held |= placements
+    return moved
+
+
+def _due(run: Run) -> list[Op]:
+    now = timezone.now()
+    rows = list(RemoteOp.objects.filter(account=run.account.pk, state__in=_OPEN).order_by("id")[:AT_ONCE])
+    waiting = {row.pk for row in rows if row.not_before is not None and row.not_before > now}
+    return free_to_run([_value(row) for row in rows], waiting)
+
+
+_OPEN = (RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT)
+
+
+def _value(row: RemoteOp) -> Op:
+    return Op(
+        id=row.pk,
+        kind=row.kind,
+        mailbox=row.mailbox_id,
+        gen=row.gen,
+        destination=row.destination_id,
+        placements=tuple(row.placements),
+        uids=tuple(row.uids),
+        set_flags=row.set_flags,
+        clear_flags=row.clear_flags,
+        inflight=row.state == RemoteOp.State.INFLIGHT,
+    )
+
+
+def _carry_out(run: Run, batch: Batch) -> bool:
+    """One batch from claim to outcome; False when it could not run now and nothing changed."""
+    source = _mailbox(batch.mailbox)
+    destination = _mailbox(batch.destination)
+    if (batch.mailbox and source is None) or (batch.destination and destination is None):
+        _refuse(run, batch, "the mailbox is gone")
+        return True
+    try:
+        dest_uidnext = _uidnext(run, destination) if batch.kind in ("move", "copy", "append") else None
+        batch.ops = _claim(run, batch, dest_uidnext)
+        if not batch.ops:
+            return True  # taken back meanwhile
+        failpoints.reach("op claimed")
+        settle = ops_send.SENDERS[batch.kind](run, batch, source, destination)
+    except CommandFailed as error:
+        return _failed(run, batch, error)
+    if settle is None:
+        _put_off(run, batch, "waits for its messages")
+        return False
+    failpoints.reach("op sent")
+    boxes = replayed(run.lease, settle)
+    for box in boxes:
+        run.tell(box)
+    return True
+
+
+def _mailbox(pk: int | None) -> Mailbox | None:
+    return Mailbox.objects.filter(pk=pk).exclude(phase=Mailbox.Phase.GONE).first() if pk else None
+
+
+def _uidnext(run: Run, destination: Mailbox | None) -> int | None:
+    """The destination's UIDNEXT now: whatever a command puts there comes at or above it."""
+    if destination is None:
+        return None
+    selected = run.session.selected
+    if selected is not None and selected.wire_name == bytes(destination.wire_name):
+        run.session.unselect()
+    return run.session.status(bytes(destination.wire_name)).uidnext or None
+
+
+def _claim(run: Run, batch: Batch, dest_uidnext: int | None) -> list[Op]:
+    """Marks the operations as begun, unless they were taken back. The first recorded UIDNEXT stands.
+
+    They are read anew: the operation before may have told them their messages' UIDs.
+    """
+
+    def work() -> list[Op]:
+        rows = RemoteOp.objects.select_for_update().filter(pk__in=batch.ids, state__in=_OPEN).order_by("id")
+        found = []
+        for row in rows:
+            found.append(_value(row))
+            row.state = RemoteOp.State.INFLIGHT
+            row.attempts += 1
+            row.dest_uidnext = row.dest_uidnext or dest_uidnext
+            row.save(update_fields=["state", "attempts", "dest_uidnext"])
+        return found
+
+    return replayed(run.lease, work)
+
+
+def _failed(run: Run, batch: Batch, error: CommandFailed) -> bool:
+    """The server refused: for good, or for now."""
+    if error.permanent or error.code in _FINAL or not batch.ops:
+        _refuse(run, batch, error.server_line)
+        return True
+    _put_off(run, batch, error.server_line, failed=True)
+    return False
+
+
+def _refuse(run: Run, batch: Batch, words: str) -> None:
+    """Puts the rows back and keeps the operations in view."""
+    boxes = replayed(run.lease, partial(ops_settle.revert, batch, words))
+    for box in boxes:
+        run.tell(box)
+    live.publish(run.account.user_id, "account", account=run.account.pk)
+
+
+def _put_off(run: Run, batch: Batch, words: str, *, failed: bool = False) -> None:
+    """Later again, up to eight tries in a day; then it counts as refused."""
+    now = timezone.now()
+    rows = list(RemoteOp.objects.filter(pk__in=batch.ids))
+    hopeless = [row for row in rows if _hopeless(row.attempts, row.created_at, now)]
+    if failed and hopeless:
+        _refuse(run, batch, words)
+        return
+
+    def work() -> None:
+        for row in rows:
+            wait = timedelta(seconds=min(15 * 2 ** min(row.attempts, 8), 3600))
+            RemoteOp.objects.filter(pk=row.pk).update(
+                state=RemoteOp.State.INFLIGHT if batch.uncertain else RemoteOp.State.QUEUED,
+                not_before=now + wait,
+                error=words[:500],
+            )
+
+    replayed(run.lease, work)
+
+
+def _hopeless(attempts: int, created: datetime, now: datetime) -> bool:
+    return attempts >= MOST_TRIES or now - created > LONGEST_TRYING
+
+
+def next_due(account_id: int) -> datetime | None:
+    """When the earliest open operation may run; None without one."""
+    return (
+        RemoteOp.objects.filter(Q(not_before__isnull=False), account=account_id, state__in=_OPEN)
+        .order_by("not_before")
+        .values_list("not_before", flat=True)
+        .first()
+    )
+
+
+def open_mailboxes(account_id: int) -> set[int]:
+    """Mailboxes that open operations are about: looked at early in a pass."""
+    pairs: Sequence[tuple[int | None, int | None]] = list(
+        RemoteOp.objects.filter(account=account_id, state__in=_OPEN).values_list("mailbox_id", "destination_id")
+    )
+    return {pk for pair in pairs for pk in pair if pk is not None}
+
+
+Settle = Callable[[], set[int]]

@@ -1,0 +1,35 @@
+"""When an account is due again: by whether somebody is looking."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from accounts.models import MailAccount
+from webmail import live
+
+ACTIVE = timedelta(hours=24)
+POP3_LEAST = 300  # seconds; some hosts refuse logins that come faster
+
+
+def is_active(account: MailAccount, now: datetime) -> bool:
+    """Whether its owner came by today or has a page open."""
+    seen = account.user.last_seen_at
+    return is_watched(account, now) or (seen is not None and now - seen < ACTIVE)
+
+
+def is_watched(account: MailAccount, now: datetime) -> bool:
+    """Whether a page of the account is open somewhere."""
+    return (account.watched_until is not None and account.watched_until > now) or live.is_here(account.pk)
+
+
+def next_run(account: MailAccount, now: datetime) -> datetime:
+    """The next poll; IDLE and wake-ups come in between."""
+    if is_watched(account, now):
+        seconds = settings.MAILROOM["POLL_OPEN_SECONDS"]
+    elif is_active(account, now):
+        seconds = settings.MAILROOM["POLL_ACTIVE_SECONDS"]
+    else:
+        seconds = settings.MAILROOM["POLL_IDLE_SECONDS"]
+    if account.protocol == MailAccount.Protocol.POP3:
+        seconds = max(seconds, POP3_LEAST)
+    return now + timedelta(seconds=seconds)

@@ -1,0 +1,159 @@
+"""Hides what the server no longer has, and changes flags of what it has. Rows of a known numbering only.
+
+Invariants: a vanished placement becomes a tombstone (it can come back, and is purged after seven days); UIDs that a
+queued operation is taking away are left alone; flags that a person changed and the server does not know yet stay as
+the person sees them. Call inside ``guarded``.
+"""
+
+from collections.abc import Sequence
+
+from django.db import connection
+
+from webmail.models import Flag
+from webmail.models.summaries import refresh_lines, refresh_threads
+from webmail.protocols.values import FlagRow, UidSet
+from webmail.sync.owed import leaving_uids
+from webmail.sync.placements import GONE, LIVE, Spot, placements_here
+
+_LOCK = "SELECT id FROM webmail_placement WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_FIND_IN_RANGES = """
+SELECT p.id, p.uid FROM unnest(%s::bigint[], %s::bigint[]) AS span(low, high)
+JOIN webmail_placement p ON p.mailbox_id = %s AND p.gen = %s AND p.uid BETWEEN span.low AND span.high
+WHERE p.state <> 1
+"""
+_HIDE = """
+UPDATE webmail_placement SET state = 1, gone_at = now() WHERE id = ANY(%s) AND state <> 1 AND uid IS NOT NULL
+RETURNING thread_id
+"""
+_CHANGE = """
+UPDATE webmail_placement p
+SET server_flags = new.flags, modseq = coalesce(new.modseq, p.modseq), keywords = new.words,
+    flags = (new.flags & ~p.pending_mask::int) | (p.flags & p.pending_mask)
+FROM (SELECT id, flags, modseq,
+             coalesce(string_to_array(nullif(words, ''), ' ')::varchar(100)[], '{}') AS words
+      FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::text[]) AS row(id, flags, modseq, words)) new
+WHERE p.id = new.id RETURNING p.thread_id
+"""
+_STORED_RANGES = """
+SELECT min(uid), max(uid) FROM (
+    SELECT uid, uid - row_number() OVER (ORDER BY uid) AS island FROM webmail_placement
+    WHERE mailbox_id = %s AND gen = %s AND uid IS NOT NULL AND state <> 1) runs
+GROUP BY island ORDER BY 1
+"""
+_STRANDED = """
+SELECT p.id FROM webmail_placement p WHERE p.mailbox_id = %s AND p.gen <= %s AND p.uid IS NULL AND p.state <> 1
+AND NOT EXISTS (SELECT 1 FROM webmail_remoteop op WHERE op.account_id = p.account_id
+                AND op.state IN ('queued', 'inflight') AND p.id = ANY(op.placements))
+"""
+_IN_MAILBOX = "SELECT id, account_id FROM webmail_placement WHERE mailbox_id = %s AND state <> 1"
+_COUNT = "SELECT count(*) FROM webmail_placement WHERE mailbox_id = %s AND gen = %s AND uid IS NOT NULL AND state <> 1"
+
+
+def change_flags(spot: Spot, rows: Sequence[FlagRow]) -> tuple[int, set[int]]:
+    """Writes what differs; returns how many changed, and the UIDs that are not stored here at all."""
+    latest = {row.uid: row for row in rows}
+    here = placements_here(spot, list(latest))
+    leaving = leaving_uids(spot.account_id, spot.mailbox_id, spot.gen)
+    unknown = latest.keys() - here.keys() - leaving
+    changes = []
+    for uid, at in here.items():
+        flags, keywords = Flag.from_wire(latest[uid].flags)
+        if at.state == LIVE and (at.server_flags, at.keywords) != (flags, tuple(keywords)):
+            changes.append((at.id, flags, latest[uid].modseq, " ".join(keywords)))
+    if changes:
+        _summarise(spot, _write(changes))
+    return len(changes), unknown
+
+
+def _write(changes: list[tuple[int, int, int | None, str]]) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [[change[0] for change in changes]])
+        cursor.execute(_CHANGE, [list(column) for column in zip(*changes, strict=True)])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def hide(spot: Spot, uids: UidSet) -> int:
+    """Tombstones what is stored under these UIDs, however wide their ranges; returns how many."""
+    if not uids:
+        return 0
+    leaving = leaving_uids(spot.account_id, spot.mailbox_id, spot.gen)
+    with connection.cursor() as cursor:
+        lows, highs = map(list, zip(*uids.ranges, strict=True))
+        cursor.execute(_FIND_IN_RANGES, [lows, highs, spot.mailbox_id, spot.gen])
+        ids = [pk for pk, uid in cursor.fetchall() if uid not in leaving]
+        return _hide(spot, ids)
+
+
+def hide_mailbox(mailbox_id: int) -> None:
+    """Tombstones everything in a mailbox that is gone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, account_id FROM webmail_placement WHERE mailbox_id = %s AND state <> 1", [mailbox_id]
+        )
+        found = cursor.fetchall()
+    for start in range(0, len(found), 1000):
+        part = found[start : start + 1000]
+        _hide(Spot(part[0][1], mailbox_id, 0), [pk for pk, _ in part], without_uid=True)
+
+
+def hide_older_numbering(spot: Spot) -> int:
+    """Tombstones what a renumbered mailbox did not bring again."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM webmail_placement WHERE mailbox_id = %s AND gen < %s AND state <> 1 AND uid IS NOT NULL",
+            [spot.mailbox_id, spot.gen],
+        )
+        return _hide(spot, [row[0] for row in cursor.fetchall()])
+
+
+def hide_stranded(spot: Spot) -> int:
+    """Tombstones what a local move put here and a complete look at the mailbox did not find, once nothing is owed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STRANDED, [spot.mailbox_id, spot.gen])
+        return _hide(spot, [row[0] for row in cursor.fetchall()], without_uid=True)
+
+
+def _hide(spot: Spot, ids: Sequence[int], *, without_uid: bool = False) -> int:
+    if not ids:
+        return 0
+    sql = _HIDE.replace(" AND uid IS NOT NULL", "") if without_uid else _HIDE
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [list(ids)])
+        cursor.execute(sql, [list(ids)])
+        found = cursor.fetchall()
+    _summarise(spot, {row[0] for row in found})
+    return len(found)
+
+
+def stored_in(spot: Spot, uids: UidSet) -> int:
+    """How many of these UIDs are stored and live."""
+    if not uids:
+        return 0
+    lows, highs = map(list, zip(*uids.ranges, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND_IN_RANGES, [lows, highs, spot.mailbox_id, spot.gen])
+        return len(cursor.fetchall())
+
+
+def stored_uids(spot: Spot) -> UidSet:
+    """Every UID this mailbox accounts for: stored, or on its way out by a queued operation."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STORED_RANGES, [spot.mailbox_id, spot.gen])
+        stored = UidSet(cursor.fetchall())
+    return stored | UidSet.collect(leaving_uids(spot.account_id, spot.mailbox_id, spot.gen))
+
+
+def stored_count(spot: Spot) -> int:
+    """How many UIDs ``stored_uids`` would name, without naming them."""
+    leaving = leaving_uids(spot.account_id, spot.mailbox_id, spot.gen)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [spot.mailbox_id, spot.gen])
+        count = int(cursor.fetchone()[0])
+    here = placements_here(spot, list(leaving))
+    return count + sum(uid not in here or here[uid].state == GONE for uid in leaving)
+
+
+def _summarise(spot: Spot, threads: set[int]) -> None:
+    if threads:
+        refresh_lines({spot.mailbox_id}, threads)
+        refresh_threads(threads)

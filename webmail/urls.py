@@ -1,0 +1,67 @@
+"""Every address of Mailroom. A new one needs its line in tests/app/test_routes.py: who may open it, and by what."""
+
+from django.urls import include, path
+
+from accounts.admin.site import site as administration
+from webmail.views import (
+    accounts,
+    acting,
+    composer_parts,
+    composing,
+    errors,
+    health,
+    lists,
+    live,
+    outbox,
+    reading,
+    searching,
+    session,
+    settings,
+)
+
+mail = [
+    path("", lists.home, name="home"),
+    path("signin/", session.SignIn.as_view(), name="signin"),
+    path("signout/", session.SignOut.as_view(), name="signout"),
+    path("mail/all/", lists.unified, name="unified"),
+    path("mail/starred/", lists.starred, name="starred"),
+    path("mail/<int:account_id>/<int:mailbox_id>/", lists.mailbox, name="mailbox"),
+    path("mail/<int:account_id>/<int:mailbox_id>/<int:thread_id>/", reading.thread, name="thread"),
+    path("search/", searching.search, name="search"),
+    path("actions/", acting.act, name="act"),
+    path("undo/<uuid:action_id>/", acting.undo, name="undo"),
+    path("message/<int:message_id>/source/", reading.source, name="source"),
+    path("message/<int:message_id>/attachment/<str:path>/", reading.attachment, name="attachment"),
+    path("m/<str:token>/", reading.frame, name="frame"),
+    path("m/<str:token>/c/<str:path>", reading.inline_part, name="inline_part"),
+    path("live/", live.live, name="live"),
+    path("compose/", composing.compose, name="compose"),
+    path("compose/editor/", composer_parts.editor, name="editor"),
+    path("compose/people/", composer_parts.suggestions, name="people"),
+    path("compose/<int:draft_id>/files/", composer_parts.files, name="draft_files"),
+    path("compose/<int:draft_id>/reopen/", composing.reopen, name="draft_reopen"),
+    path("outbox/", outbox.listing, name="outbox"),
+    path("outbox/<int:outgoing_id>/", outbox.detail, name="outgoing"),
+    path("outbox/<int:outgoing_id>/<slug:do>/", outbox.decide, name="outgoing_do"),
+    path("settings/", settings.overview, name="settings"),
+    path("settings/appearance/", settings.preferences, name="appearance"),
+    path("settings/identities/", settings.identities, name="identities"),
+    path("settings/password/", settings.password, name="password"),
+    path("settings/accounts/add/", accounts.add, name="account_add"),
+    path("settings/accounts/servers/", accounts.servers, name="servers"),
+    path("settings/account/<int:account_id>/", accounts.account, name="account"),
+    path("settings/account/<int:account_id>/password/", accounts.password, name="account_password"),
+    path("settings/account/<int:account_id>/remove/", accounts.remove, name="account_remove"),
+    path("settings/account/<int:account_id>/<slug:action>/", accounts.do, name="account_do"),
+]
+
+urlpatterns = [
+    path("admin/", administration.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("", include((mail, "mail"))),
+]
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.server_error

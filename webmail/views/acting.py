@@ -1,0 +1,152 @@
+"""The one door for actions on mail, and the one that takes them back. Both answer forms and htmx alike."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext, ngettext
+from django.views.decorators.http import require_POST
+
+from accounts.models import User
+from webmail.models import Action, Flag, Mailbox
+from webmail.queries import access
+from webmail.services import actions, targets
+from webmail.services import undo as undoing
+from webmail.services.ops import Spot, done_again
+
+from .htmx import toast
+from .lists import signed_in
+
+Doing = Callable[[HttpRequest, User, list[Spot]], Action]
+
+_QUIET = {"read", "unread", "star", "unstar"}  # the page shows these of one conversation; a toast would repeat it
+
+
+@login_required
+@require_POST
+def act(request: HttpRequest) -> HttpResponse:
+    """Fields: action; place (mailbox-thread), thread or message, repeated, or scope=all; mailbox; to; next."""
+    user = signed_in(request)
+    kind = request.POST.get("action", "")
+    do = _DO.get(kind)
+    if do is None:
+        raise Http404
+    action = done_again(lambda: do(request, user, _spots(request, user)))
+    return _answer(request, action, kind)
+
+
+@login_required
+@require_POST
+def undo(request: HttpRequest, action_id: UUID) -> HttpResponse:
+    user = signed_in(request)
+    action = access.action(user, action_id)
+    taken = done_again(lambda: undoing.undo(user, action))
+    text = gettext("Taken back") if taken else gettext("That was taken back before")
+    return _done(request, text)
+
+
+def _spots(request: HttpRequest, user: User) -> list[Spot]:
+    box = access.mailbox(user, _number(request.POST["mailbox"])) if request.POST.get("mailbox") else None
+    if request.POST.get("scope") == "all" and box is not None:
+        chosen = targets.in_mailbox(user, box)
+    elif request.POST.getlist("place"):
+        chosen = targets.of_places(user, _places(request))
+    elif request.POST.getlist("message"):
+        chosen = targets.of_messages(user, _numbers(request, "message"), box)
+    else:
+        threads = _numbers(request, "thread")
+        if not threads:
+            return []
+        chosen = targets.of_threads(user, threads, box)
+    return targets.require(targets.lock(chosen))
+
+
+def _places(request: HttpRequest) -> list[tuple[int, int]]:
+    """Lines of a list, each as ``mailbox-thread``."""
+    pairs = [text.partition("-") for text in request.POST.getlist("place")]
+    return [(_number(mailbox), _number(thread)) for mailbox, _, thread in pairs]
+
+
+def _numbers(request: HttpRequest, field: str) -> list[int]:
+    return [_number(text) for text in request.POST.getlist(field)]
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 18:
+        raise Http404
+    return int(text)
+
+
+def _flags(kind: str) -> Doing:
+    set_, clear = actions.FLAG_KINDS[kind]
+
+    def change(request: HttpRequest, user: User, spots: list[Spot]) -> Action:
+        chosen = targets.newest_of_each_thread(spots) if kind == "star" and not request.POST.get("message") else spots
+        return actions.change_flags(user, kind, chosen, set_=int(set_), clear=int(clear))
+
+    return change
+
+
+def _to_role(kind: str, role: str, set_: int = 0, clear: int = 0) -> Doing:
+    def go(request: HttpRequest, user: User, spots: list[Spot]) -> Action:
+        return actions.to_role(user, kind, spots, role, set_=set_, clear=clear)
+
+    return go
+
+
+def _move(request: HttpRequest, user: User, spots: list[Spot]) -> Action:
+    destination = access.mailbox(user, _number(request.POST.get("to", "")))
+    if not destination.selectable:
+        raise Http404
+    return actions.move(user, "move", spots, destination)
+
+
+_DO: dict[str, Doing] = {
+    **{kind: _flags(kind) for kind in actions.FLAG_KINDS},
+    "archive": _to_role("archive", Mailbox.Role.ARCHIVE),
+    "junk": _to_role("junk", Mailbox.Role.JUNK, int(Flag.JUNK), int(Flag.NOT_JUNK)),
+    "notjunk": _to_role("notjunk", Mailbox.Role.INBOX, int(Flag.NOT_JUNK), int(Flag.JUNK)),
+    "delete": lambda request, user, spots: actions.delete(user, spots),
+    "move": _move,
+}
+
+
+def _answer(request: HttpRequest, action: Action, kind: str) -> HttpResponse:
+    undo_url = reverse("mail:undo", args=[action.pk]) if action.count else ""
+    text = _words(kind, action.count) if action.count else gettext("Nothing to change")
+    return _done(request, "" if kind in _QUIET and not _many(request) else text, undo_url=undo_url)
+
+
+def _many(request: HttpRequest) -> bool:
+    """Whether more than one conversation was meant: too much to put right by hand."""
+    return request.POST.get("scope") == "all" or any(len(request.POST.getlist(f)) > 1 for f in ("place", "thread"))
+
+
+def _words(kind: str, count: int) -> str:
+    texts = {
+        "archive": ngettext("%d message archived", "%d messages archived", count),
+        "delete": ngettext("%d message deleted", "%d messages deleted", count),
+        "junk": ngettext("%d message marked as spam", "%d messages marked as spam", count),
+        "notjunk": ngettext("%d message moved to Inbox", "%d messages moved to Inbox", count),
+        "move": ngettext("%d message moved", "%d messages moved", count),
+    }
+    return texts.get(kind, ngettext("%d message changed", "%d messages changed", count)) % count
+
+
+def _done(request: HttpRequest, text: str, *, undo_url: str = "") -> HttpResponse:
+    """htmx: nothing to swap, the page's regions follow the live event; a form: back to where it stood."""
+    if getattr(request, "htmx", None):
+        response = HttpResponse(status=204)
+        response.headers["HX-Reswap"] = "none"
+        return toast(response, text, undo_url=undo_url) if text else response
+    if text:
+        messages.success(request, text, extra_tags=undo_url)
+    back = request.POST.get("next", "")
+    allowed = url_has_allowed_host_and_scheme(
+        back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return HttpResponseRedirect(back if allowed and back.startswith("/") else reverse("mail:home"))

@@ -1,0 +1,72 @@
+"""What the composer's script asks for besides the form: files one by one, people to write to, the editor's document."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from webmail.queries import access, drafting, people
+from webmail.services import drafts
+from webmail.templatetags.people import hue, initials
+
+from .composing import as_data, attach_all, number
+from .lists import signed_in
+
+# The document is sandboxed into an origin of its own: whatever a quoted message smuggles past two sanitizers finds no
+# session, no address to call and no window to open there.
+_EDITOR_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data: blob:; font-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
+)
+
+
+@login_required
+@require_POST
+def files(request: HttpRequest, draft_id: int) -> JsonResponse:
+    """Adds the files posted as ``files``, or takes off the one named by ``remove``; the text is not touched."""
+    user = signed_in(request)
+    draft = access.draft(user, draft_id)
+    if draft.closed_at:
+        raise Http404
+    errors = {}
+    if "remove" in request.POST:
+        upload = access.upload(user, number(request.POST["remove"]))
+        if upload.draft_id != draft.pk:
+            raise Http404
+        drafts.detach(upload)
+    else:
+        errors = attach_all(draft, request.FILES.getlist("files"))
+    return JsonResponse(as_data(drafting.of_draft(user, draft), errors), status=422 if errors else 200)
+
+
+@login_required
+@require_GET
+def suggestions(request: HttpRequest) -> JsonResponse:
+    """People whose name or address has a word that begins so, those written to most and latest first."""
+    found = people.suggestions(signed_in(request), request.GET.get("q", ""))
+    return JsonResponse(
+        {
+            "people": [
+                {
+                    "name": one.name,
+                    "address": one.address,
+                    "hint": one.hint,
+                    "hue": hue(one.address),
+                    "initials": initials(one.name, one.address),
+                }
+                for one in found
+            ]
+        }
+    )
+
+
+@login_required
+@require_GET
+@xframe_options_exempt
+def editor(request: HttpRequest) -> HttpResponse:
+    """The document in which a message is written."""
+    response = render(request, "compose/editor.html")
+    response.headers["Content-Security-Policy"] = _EDITOR_POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,252 @@
+"""Writing: one page, one form, one address to post to. Opening writes nothing; the first save makes the draft.
+
+A form gets a page back (422 with what is wrong beside the fields), a script that asks for JSON gets the same as data.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.crypto import get_random_string
+from django.utils.formats import time_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.models import User
+from webmail.forms.composing import HEADERS, ComposeForm
+from webmail.models import Draft, Message, Outgoing, Upload
+from webmail.queries import access, composing, drafting
+from webmail.queries.drafting import Sheet
+from webmail.queries.nav import nav
+from webmail.render.text import plain_to_html
+from webmail.services import drafts, outbox
+
+from .lists import person, signed_in
+
+_MODES = {Draft.Mode.REPLY, Draft.Mode.REPLY_ALL, Draft.Mode.FORWARD}
+MOST_FILES = 100
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def compose(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST":
+        return _posted(request, signed_in(request))
+    sheet = _opening(request, signed_in(request))
+    if sheet is None:
+        messages.info(request, _("That message was sent or discarded already."))
+        return HttpResponseRedirect(reverse("mail:home"))
+    return show(request, sheet)
+
+
+def show(request: HttpRequest, sheet: Sheet, *, status: int = 200) -> HttpResponse:
+    """The composer as a page, or as a window for the script of a page that is open."""
+    context: dict[str, Any] = {"sheet": sheet, "uid": f"c{get_random_string(6)}"}
+    if "window" in request.GET:
+        return render(request, "compose/_window.html", context, status=status)
+    if getattr(request, "htmx", None):  # no region of another page holds a composer
+        return HttpResponse(status=204, headers={"HX-Redirect": request.get_full_path()})
+    user = signed_in(request)
+    context |= {"nav": nav(user, current="compose"), "person": person(user), "whole": True}
+    return render(request, "compose/compose.html", context, status=status)
+
+
+def _opening(request: HttpRequest, user: User) -> Sheet | None:
+    """What is asked for: a draft, an answer, or a blank sheet. Of a mailto link only these four fields count (S16)."""
+    asked = request.GET
+    if "draft" in asked:
+        draft = access.draft(user, number(asked["draft"]))
+        return None if draft.closed_at else drafting.of_draft(user, draft)
+    if "reply" in asked:
+        return _answer(user, access.message(user, number(asked["reply"])), asked.get("mode", ""))
+    opening = composing.blank(user, to=_line(asked.get("to")), subject=_line(asked.get("subject")))
+    sheet = drafting.of_opening(user, opening)
+    body = asked.get("body", "")[:100_000].replace("\0", "")
+    if body:
+        html = plain_to_html(body).html + sheet.html
+        sheet = replace(sheet, html=html, text=f"{body}\n{sheet.text}")
+    return replace(sheet, cc=_line(asked.get("cc")))
+
+
+def _answer(user: User, original: Message, mode: str) -> Sheet:
+    if drafting.is_draft(original):
+        found = composing.go_on(user, original)
+        return drafting.of_draft(user, found) if isinstance(found, Draft) else drafting.of_opening(user, found)
+    chosen = mode if mode in _MODES else Draft.Mode.REPLY
+    return drafting.of_opening(user, composing.answer(user, original, chosen))
+
+
+def _line(text: str | None) -> str:
+    return " ".join((text or "").replace("\0", "").split())[:2_000]
+
+
+def number(text: str) -> int:
+    """An id from a form or an address; anything else is a page that does not exist."""
+    if not text.isdecimal() or len(text) > 18:
+        raise Http404
+    return int(text)
+
+
+def _posted(request: HttpRequest, user: User) -> HttpResponse:
+    data = request.POST
+    do = data.get("do", "save")
+    draft = access.draft(user, number(data["draft"])) if data.get("draft") else None
+    if do == "discard":
+        return _discard(request, draft)
+    form = ComposeForm(data, user=user)
+    original = access.message(user, number(data["original"])) if data.get("original") else None
+    leaving = access.upload(user, number(do.removeprefix("remove:"))) if do.startswith("remove:") else None
+    if leaving and (draft is None or leaving.draft_id != draft.pk):
+        raise Http404
+    form.is_valid()
+    if "identity" in form.errors:
+        return _answered(request, _typed(user, form, draft, original), _words(form), kept=False)
+    with transaction.atomic():
+        saved, beside = drafts.save(
+            user,
+            form.kept(draft),
+            draft=draft,
+            revision=form.cleaned_data.get("revision") or 0,
+            mode=form.cleaned_data.get("mode") or Draft.Mode.NEW,
+            original=original,
+        )
+        errors = _words(form)
+        if leaving is not None:
+            _remove(leaving, saved)
+        repeated = saved == draft and saved.revision != (form.cleaned_data.get("revision") or 0) + 1
+        if not repeated:
+            errors |= attach_all(saved, request.FILES.getlist("files"))
+    if do == "send" and beside and draft is not None:
+        errors |= {"": _not_this(draft)}
+    if do == "send" and not errors:
+        try:
+            return _sent(request, outbox.submit(saved))
+        except outbox.NotReady as refused:
+            errors = refused.errors
+    return _answered(request, drafting.of_draft(user, saved), errors, beside=beside, quiet=do == "save")
+
+
+def _not_this(draft: Draft) -> str:
+    """Why what was kept beside another version is not sent without asking again."""
+    if draft.closed_at:
+        return _("This message was sent or discarded already, perhaps in another window. Your version is kept.")
+    return _("This draft was changed elsewhere meanwhile. Both versions are kept; Send again sends yours.")
+
+
+def _typed(user: User, form: ComposeForm, draft: Draft | None, original: Message | None) -> Sheet:
+    """What was typed, to show again though it could not be saved."""
+    empty = Sheet(choices=drafting.choices(user), mode=form.cleaned_data.get("mode") or Draft.Mode.NEW)
+    base = drafting.of_draft(user, draft) if draft else replace(empty, original=original.pk if original else 0)
+    headers: dict[str, Any] = {name: form.typed(name) for name in HEADERS}
+    text, html = form.cleaned_data.get("text", ""), form.cleaned_data.get("html", "")
+    plain = form.cleaned_data.get("format") != "html"
+    revision = form.cleaned_data.get("revision") or 0
+    return replace(base, **headers, revision=revision, text=text, html=html, plain=plain)
+
+
+def _words(form: ComposeForm) -> dict[str, str]:
+    return {name: " ".join(str(error) for error in found) for name, found in form.errors.items()}
+
+
+def attach_all(draft: Draft, files: list[Any]) -> dict[str, str]:
+    """Ties the files to the draft; an error in words for what was too large, the others are kept."""
+    errors = {}
+    for file in files[:MOST_FILES]:
+        try:
+            drafts.attach(draft, filename=file.name or "", content_type=file.content_type or "", file=file.file or file)
+        except drafts.TooLarge as refused:
+            errors["attachments"] = f"{file.name}: {refused}"
+    return errors
+
+
+def _remove(upload: Upload, draft: Draft) -> None:
+    """Takes the file off the draft, or off the one kept beside it, which holds a copy of the entry."""
+    if upload.draft_id != draft.pk:
+        same = draft.uploads.filter(filename=upload.filename, digest=upload.digest, size=upload.size)
+        upload = same.first() or upload
+    drafts.detach(upload)
+
+
+def _discard(request: HttpRequest, draft: Draft | None) -> HttpResponse:
+    if draft is not None and draft.closed_at is None:
+        drafts.discard(draft)
+    undo = reverse("mail:draft_reopen", args=[draft.pk]) if draft else ""
+    if wants_data(request):
+        return JsonResponse({"discarded": True, "undo_url": undo, "text": _("Draft discarded")})
+    messages.success(request, _("Draft discarded"), extra_tags=undo)
+    return HttpResponseRedirect(reverse("mail:home"))
+
+
+@login_required
+@require_POST
+def reopen(request: HttpRequest, draft_id: int) -> HttpResponse:
+    """Takes discarding back, as long as the draft was not sent."""
+    draft = access.draft(signed_in(request), draft_id)
+    if draft.closed_at and draft.outgoing.exclude(state=Outgoing.State.CANCELLED).exists():
+        raise Http404
+    drafts.reopen(draft)
+    return to_composer(request, draft)
+
+
+def to_composer(request: HttpRequest, draft: Draft) -> HttpResponse:
+    """Opens the composer with the draft: here and now in an open page, else as a page."""
+    address = f"{reverse('mail:compose')}?draft={draft.pk}"
+    if getattr(request, "htmx", None):
+        response = HttpResponse(status=204)
+        response.headers["HX-Trigger"] = f'{{"mailroom:compose": {{"url": "{address}"}}}}'
+        return response
+    return HttpResponseRedirect(address)
+
+
+def _sent(request: HttpRequest, outgoing: Any) -> HttpResponse:
+    seconds = outgoing.user.undo_send_seconds
+    if not wants_data(request):
+        return HttpResponseRedirect(reverse("mail:outgoing", args=[outgoing.pk]))
+    undo = reverse("mail:outgoing_do", args=[outgoing.pk, "undo"])
+    text = _("Sending") if seconds else _("Sent")
+    return JsonResponse({"sent": outgoing.pk, "text": text, "undo_url": undo if seconds else "", "seconds": seconds})
+
+
+def _answered(
+    request: HttpRequest,
+    sheet: Sheet,
+    errors: dict[str, str],
+    *,
+    beside: bool = False,
+    kept: bool = True,
+    quiet: bool = True,
+) -> HttpResponse:
+    status = 422 if errors else 200
+    if wants_data(request):
+        return JsonResponse(as_data(sheet, errors, beside=beside), status=status)
+    if beside:
+        messages.info(request, _("This draft was changed elsewhere meanwhile. Both versions are kept; this is yours."))
+    if errors or not kept:
+        return show(request, replace(sheet, errors=errors), status=status)
+    if quiet:
+        messages.success(request, _("Draft saved"))
+    return HttpResponseRedirect(f"{reverse('mail:compose')}?draft={sheet.draft}")
+
+
+def as_data(sheet: Sheet, errors: dict[str, str], *, beside: bool = False) -> dict[str, Any]:
+    """The state of a draft for the composer's script."""
+    return {
+        "draft": sheet.draft,
+        "revision": sheet.revision,
+        "saved_at": time_format(localtime(sheet.saved_at), "H:i") if sheet.saved_at else "",
+        "kept_beside": beside,
+        "errors": errors,
+        "uploads": [
+            {"id": file.id, "name": file.filename, "size": file.size, "kind": file.kind} for file in sheet.files
+        ],
+    }
+
+
+def wants_data(request: HttpRequest) -> bool:
+    return request.headers.get("Accept", "").startswith("application/json")

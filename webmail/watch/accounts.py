@@ -1,0 +1,57 @@
+"""Which accounts to watch, and how to log them in: the watcher's only reads and writes of Postgres."""
+
+from dataclasses import dataclass
+
+from django.db import close_old_connections
+
+from accounts.models import MailAccount
+from accounts.services import sync_state
+from webmail import connections
+from webmail.jobs import Job, enqueue
+from webmail.models import Mailbox
+from webmail.protocols.imap_idle import IdleSocket, idle_socket
+
+_WATCHED = (MailAccount.State.WORKING, MailAccount.State.NEW)
+PATIENCE = 30.0  # seconds for one command of the login
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An account to watch. Whatever changes how to log in changes the ``key``."""
+
+    account_id: int
+    host: str
+    key: tuple[object, ...]
+
+
+def targets() -> dict[int, Target]:
+    """IMAP accounts in good order whose inbox has been seen and whose server offers IDLE. Raises DatabaseError."""
+    rows = MailAccount.objects.filter(
+        protocol=MailAccount.Protocol.IMAP,
+        state__in=_WATCHED,
+        last_sync_at__isnull=False,
+        user__is_active=True,
+        organisation__suspended_at=None,
+        settings_seen__capabilities__contains="IDLE",
+        mailboxes__role=Mailbox.Role.INBOX,
+        mailboxes__backfill_low__isnull=False,
+    ).values_list("pk", "incoming__host", "incoming_id", "incoming__port", "username", "credential__changed_at")
+    return {row[0]: Target(row[0], row[1], tuple(row[2:])) for row in rows}
+
+
+def log_in(account_id: int) -> IdleSocket:
+    """A socket on the account's inbox. Raises MailServerError, SealBroken, DatabaseError, DoesNotExist."""
+    close_old_connections()
+    account = MailAccount.objects.select_related("incoming", "credential").get(pk=account_id)
+    inbox = Mailbox.objects.filter(account=account, role=Mailbox.Role.INBOX).exclude(phase=Mailbox.Phase.GONE).first()
+    name = bytes(inbox.wire_name) if inbox is not None else b"INBOX"
+    return idle_socket(
+        connections.endpoint(account.incoming), connections.incoming_credential(account), name, deadline=PATIENCE
+    )
+
+
+def wake(account_id: int) -> None:
+    """Something happened in the inbox: the account is due now. Raises DatabaseError."""
+    close_old_connections()
+    sync_state.wake(account_id)
+    enqueue(Job.SYNC_ACCOUNT, account_id)
