@@ -1,0 +1,1 @@
+"""People, organisations, mail servers and mail accounts, and the panel that manages them. Never imports webmail."""

@@ -1,0 +1,10 @@
+"""Who uses Mailroom, and which mail accounts they read."""
+
+from .audit import AuditEvent
+from .identity import Identity
+from .mail_account import Credential, MailAccount
+from .organisation import Organisation
+from .server import MailServer
+from .user import User
+
+__all__ = ["AuditEvent", "Credential", "Identity", "MailAccount", "MailServer", "Organisation", "User"]

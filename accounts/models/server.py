@@ -1,0 +1,69 @@
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .organisation import Organisation
+
+
+class MailServer(models.Model):
+    """Where mail is fetched from or handed to.
+
+    A server that a person typed is an ordinary row; only an administrator's row may be ``trusted``, which lets it lie
+    on a private address and an odd port, and may name its own certificate authority. TLS is never optional.
+    """
+
+    class Protocol(models.TextChoices):
+        IMAP = "imap", "IMAP"
+        POP3 = "pop3", "POP3"
+        SMTP = "smtp", "SMTP"
+
+    class Security(models.TextChoices):
+        TLS = "tls", _("TLS from the first byte")
+        STARTTLS = "starttls", _("STARTTLS, required")
+
+    organisation = models.ForeignKey(
+        Organisation,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="servers",
+        help_text=_("Empty: offered to every organisation."),
+    )
+    protocol = models.CharField(_("protocol"), max_length=4, choices=Protocol.choices)
+    host = models.CharField(_("host"), max_length=255)
+    port = models.PositiveIntegerField(_("port"), validators=[MinValueValidator(1), MaxValueValidator(65535)])
+    security = models.CharField(_("security"), max_length=8, choices=Security.choices, default=Security.TLS)
+    trusted = models.BooleanField(
+        _("named by an administrator"),
+        default=False,
+        help_text=_("May lie on a private address and use any port."),
+    )
+    ca_certificates = models.TextField(
+        _("own certificate authority"), blank=True, help_text=_("PEM; trusted for this server beside the usual ones.")
+    )
+    domains = ArrayField(
+        models.CharField(max_length=255),
+        default=list,
+        blank=True,
+        verbose_name=_("mail domains"),
+        help_text=_("People with addresses in these domains are set up with this server."),
+    )
+    max_connections = models.PositiveSmallIntegerField(_("connections at once"), default=8)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "protocol", "host", "port"], name="server_once", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=models.Q(trusted=True) | models.Q(ca_certificates=""), name="server_ca_needs_trust"
+            ),
+        ]
+        ordering = ["host", "protocol"]
+        verbose_name = _("mail server")
+        verbose_name_plural = _("mail servers")
+
+    def __str__(self) -> str:
+        return f"{self.get_protocol_display()} {self.host}:{self.port}"

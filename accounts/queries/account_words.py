@@ -1,0 +1,160 @@
+"""How an account is doing, in words a person would say: for its owner on the mail pages, for operators in the panel.
+
+Invariants: pure but for the clock; a state is always words, a level and an icon together, never colour alone; what the
+server said is passed on verbatim by the callers and is no part of these texts.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, TypeAlias
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from accounts.models import MailAccount
+
+State = MailAccount.State
+Level: TypeAlias = Literal["ok", "warn", "danger", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Pill:
+    """A state as it is drawn: words, one of the three levels or none, and an icon of the sprite."""
+
+    words: str
+    level: Level
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What stands in an account's way: what happened, and to whom and what still works."""
+
+    title: str
+    sentence: str
+
+
+_PILLS: dict[str, tuple[Promise, Level, str]] = {
+    State.NEW: (gettext_lazy("First sync"), "", "refresh"),
+    State.WORKING: (gettext_lazy("Up to date"), "ok", "check"),
+    State.PASSWORD_REFUSED: (gettext_lazy("Password refused"), "danger", "key"),
+    State.UNREACHABLE: (gettext_lazy("Unreachable"), "warn", "globe"),
+    State.THROTTLED: (gettext_lazy("Slowed"), "", "clock"),
+    State.FAILING: (gettext_lazy("Needs a look"), "warn", "alert"),
+    State.PAUSED: (gettext_lazy("Paused by its owner"), "", "clock"),
+    State.SUSPENDED: (gettext_lazy("Suspended"), "", "lock"),
+}
+
+
+def pill(account: MailAccount) -> Pill:
+    """The account's state for an operator; all accounts of a suspended organisation are suspended."""
+    return state_pill(State.SUSPENDED if account.organisation.suspended_at else account.state)
+
+
+def state_pill(state: str) -> Pill:
+    words, level, icon = _PILLS[state]
+    return Pill(str(words), level, icon)
+
+
+def trouble(account: MailAccount) -> Trouble:
+    """The words for the account's error code; an unknown code gets the words for an answer that was not understood."""
+    title, sentence = _TROUBLE.get(account.error_code, _TROUBLE[""])
+    values = {"host": account.incoming.host, "account": str(account)}
+    return Trouble(title=str(title) % values, sentence=str(sentence) % values)
+
+
+def cure(account: MailAccount) -> str:
+    """What an operator can do about the account's trouble."""
+    return str(_CURES.get(account.error_code, _CURES[""]))
+
+
+def fetching(account: MailAccount) -> str:
+    """The first fetch under way: how many of how many and the time left; empty when none is."""
+    done, total = account.progress_done, account.progress_total
+    if not total or done >= total or account.state not in (State.NEW, State.WORKING):
+        return ""
+    words = _("Fetching %(done)s of %(total)s") % {"done": f"{done:,}", "total": f"{total:,}"}
+    if account.progress_since and done > 200:
+        seconds = (timezone.now() - account.progress_since).total_seconds()
+        words += " · " + _time_left(seconds / done * (total - done))
+    return words
+
+
+def _time_left(seconds: float) -> str:
+    if seconds < 60:
+        return _("less than a minute left")
+    minutes = round(seconds / 60)
+    return ngettext("about %d min left", "about %d min left", minutes) % minutes
+
+
+def lasting(span: timedelta) -> str:
+    """12 s, 38 min, 4 h 25 min, 3 d 4 h: the two largest units; a span before its beginning counts as none."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 60:
+        return _("%d s") % seconds
+    if seconds < 3600:
+        return _("%d min") % (seconds // 60)
+    if seconds < 86400:
+        return _joined(_("%d h") % (seconds // 3600), seconds % 3600 // 60, _("%d min"))
+    return _joined(_("%d d") % (seconds // 86400), seconds % 86400 // 3600, _("%d h"))
+
+
+def _joined(first: str, rest: int, unit: str) -> str:
+    return f"{first} {unit % rest}" if rest else first
+
+
+_TROUBLE: dict[str, tuple[Promise, Promise]] = {
+    "auth": (
+        gettext_lazy("%(host)s refused the password"),
+        gettext_lazy(
+            "You can still read what is here; new mail for %(account)s waits there. "
+            "Many providers need an app password."
+        ),
+    ),
+    "unreachable": (
+        gettext_lazy("%(host)s cannot be reached"),
+        gettext_lazy(
+            "What is here stays readable, and Mailroom tries again by itself. "
+            "If it lasts, check the server's name and port."
+        ),
+    ),
+    "host-not-allowed": (
+        gettext_lazy("%(host)s may not be used"),
+        gettext_lazy(
+            "It lies on a private address or an unusual port. Your administrator can allow it in the admin panel."
+        ),
+    ),
+    "tls": (
+        gettext_lazy("The connection to %(host)s is not safe"),
+        gettext_lazy("Its certificate could not be verified, so no password was sent. Tell whoever runs the server."),
+    ),
+    "throttled": (
+        gettext_lazy("%(host)s asks for patience"),
+        gettext_lazy("The server slowed %(account)s down; Mailroom waits and goes on by itself."),
+    ),
+    "lost": (
+        gettext_lazy("The connection to %(host)s broke"),
+        gettext_lazy("What is here stays readable, and Mailroom tries again by itself."),
+    ),
+    "seal": (
+        gettext_lazy("The stored password for %(account)s does not open"),
+        gettext_lazy("The key that sealed it is not loaded. Enter the password again, or ask your administrator."),
+    ),
+    "": (
+        gettext_lazy("%(host)s gave an answer Mailroom does not understand"),
+        gettext_lazy("What is here stays readable, and Mailroom tries again by itself."),
+    ),
+}
+
+_CURES: dict[str, Promise] = {
+    "auth": gettext_lazy("Only its owner can enter a new password. If the server erred, try the stored one again."),
+    "unreachable": gettext_lazy("Check the server's name and port, and whether it is up. Mailroom keeps trying."),
+    "host-not-allowed": gettext_lazy("Mark the server as named by an administrator if you trust it there."),
+    "tls": gettext_lazy("Give the server its own certificate authority here, or have its certificate renewed."),
+    "throttled": gettext_lazy("Mailroom waits as long as the server asked for. Trying sooner may lengthen it."),
+    "lost": gettext_lazy("Mailroom tries again by itself. If it lasts, ask whoever runs the server."),
+    "seal": gettext_lazy("Load the key that sealed it, or ask the owner for the password again."),
+    "": gettext_lazy("Mailroom tries again by itself. If it lasts, send the server's words to whoever runs it."),
+}
