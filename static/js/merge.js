@@ -1,0 +1,102 @@
+// hx-swap="merge": brings a region up to date in place. Elements with an id or data-key are recognised, so scroll,
+// focus, ticked boxes and loaded frames stay. Rows older than the fetched page stay too: they came by "Older".
+import { announce, counted, one } from "./page.js";
+
+const OURS = new Set(["open", "style", "aria-current", "tabindex"]);
+const key = (node) => node.id || node.dataset?.key || "";
+
+function mergeAttributes(old, fresh) {
+  for (const { name, value } of [...fresh.attributes]) {
+    if (!OURS.has(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  for (const { name } of [...old.attributes]) if (!OURS.has(name) && !fresh.hasAttribute(name)) old.removeAttribute(name);
+  if (old.matches("nav *") && old.getAttribute("aria-current") !== fresh.getAttribute("aria-current")) {
+    if (fresh.hasAttribute("aria-current")) old.setAttribute("aria-current", fresh.getAttribute("aria-current"));
+    else old.removeAttribute("aria-current");
+  }
+}
+
+function alike(old, fresh) {
+  return old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && key(old) === key(fresh);
+}
+
+function merge(old, fresh) {
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+    return;
+  }
+  if (old.isEqualNode(fresh) || old.matches("iframe")) return;
+  mergeAttributes(old, fresh);
+  mergeChildren(old, fresh);
+}
+
+function mergeChildren(old, fresh) {
+  const known = new Map([...old.children].filter(key).map((child) => [key(child), child]));
+  const kept = old.matches(".rows") ? olderRows(old, fresh) : new Set();
+  let cursor = old.firstChild;
+  for (const child of [...fresh.childNodes]) {
+    if (kept.size && child.matches?.(".older")) continue;
+    const match = key(child) ? known.get(key(child)) : null;
+    if (match && match.nodeName === child.nodeName) {
+      if (match === cursor) cursor = cursor.nextSibling;
+      else old.insertBefore(match, cursor);
+      merge(match, child);
+    } else if (cursor && !key(child) && alike(cursor, child)) {
+      const next = cursor.nextSibling;
+      merge(cursor, child);
+      cursor = next;
+    } else {
+      old.insertBefore(child, cursor);
+    }
+  }
+  while (cursor) {
+    const next = cursor.nextSibling;
+    if (!kept.has(cursor)) cursor.remove();
+    cursor = next;
+  }
+}
+
+/** What stands below the last row of the fetched page, headings and the "Older" line included. */
+function olderRows(old, fresh) {
+  const last = [...fresh.querySelectorAll(".row")].at(-1);
+  if (!last || !fresh.querySelector(".older")) return new Set();
+  const inFresh = new Set([...fresh.children].map(key));
+  const limit = Number(last.dataset.when);
+  const first = [...old.querySelectorAll(".row")].find((row) => Number(row.dataset.when) < limit && !inFresh.has(row.id));
+  if (!first) return new Set();
+  const kept = new Set();
+  const heading = first.previousElementSibling;
+  if (heading?.matches(".group") && !inFresh.has(key(heading))) kept.add(heading);
+  for (let node = first; node; node = node.nextSibling) kept.add(node);
+  return kept;
+}
+
+function announceNew(before) {
+  const fresh = [...document.querySelectorAll("#rows .row.unread")].filter((row) => Number(row.dataset.when) > before);
+  const place = one("#announce");
+  if (fresh.length && place) announce(counted(place, fresh.length));
+}
+
+const newest = () => Math.max(0, ...[...document.querySelectorAll("#rows .row")].map((row) => Number(row.dataset.when)));
+
+htmx.defineExtension("merge", {
+  isInlineSwap: () => false,
+  handleSwap(style, target, fragment) {
+    if (style !== "merge") return false;
+    const same = fragment.id === target.id ? fragment : fragment.querySelector(`#${CSS.escape(target.id)}`);
+    const fresh = same ?? fragment.firstElementChild;
+    const before = newest();
+    merge(target, fresh);
+    if (target.id === "rows" && before) announceNew(before);
+    return [target];
+  },
+});
+
+// "Older" brings a heading that may stand there already.
+document.addEventListener("htmx:afterSettle", () => {
+  const seen = new Set();
+  for (const heading of document.querySelectorAll("#rows .group")) {
+    if (seen.has(heading.dataset.key)) heading.remove();
+    seen.add(heading.dataset.key);
+  }
+});

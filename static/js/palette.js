@@ -1,0 +1,118 @@
+// Ctrl-K: folders and actions by name. The same dialog chooses the folder to move to.
+import { perform } from "./actions.js";
+import { openDialog } from "./dialogs.js";
+import { all, icon, one } from "./page.js";
+
+const dialog = one("#palette");
+const field = dialog && one("input", dialog);
+const list = dialog && one("#palette-list", dialog);
+let choices = [];
+let chosen = null; // resolves chooseFolder()
+
+function folderChoices(run) {
+  return all("#nav [data-mailbox]").map((link) => ({
+    label: link.title,
+    hint: one("summary .cut", link.closest("details")).textContent,
+    icon: one("use", link).getAttribute("href").split("#")[1],
+    run: () => run(link),
+  }));
+}
+
+function everything() {
+  const places = all("#nav [data-go]").map((link) => ({ label: link.title, hint: "", icon: one("use", link).getAttribute("href").split("#")[1], run: () => link.click() }));
+  const actions = [...one("#palette-actions").content.children].map((entry) => ({
+    label: entry.textContent,
+    hint: "",
+    icon: entry.dataset.icon,
+    run: () => runAction(entry),
+  }));
+  return [...places, ...folderChoices((link) => link.click()), ...actions];
+}
+
+function runAction(entry) {
+  if (entry.dataset.do === "shortcuts") openDialog("shortcuts");
+  else if (entry.dataset.do) perform(entry.dataset.do);
+  else if (entry.hasAttribute("data-compose")) one(".compose").click();
+  else location.assign(entry.getAttribute("href"));
+}
+
+function open(entries, label) {
+  choices = entries;
+  field.value = "";
+  field.placeholder = label;
+  field.setAttribute("aria-label", label);
+  draw();
+  openDialog("palette");
+  field.focus();
+}
+
+export const openPalette = () => dialog && open(everything(), dialog.dataset.go);
+
+/** Asks for a folder; resolves to its id, or to "" when the dialog was closed. */
+// the palette knows the actions, so actions ask for a folder by an event: two modules must not import each other
+document.addEventListener("mailroom:choose-folder", async (event) => event.detail(await chooseFolder()));
+
+function chooseFolder() {
+  return new Promise((resolve) => {
+    chosen = resolve;
+    open(folderChoices((link) => settle(link.dataset.mailbox)), dialog.dataset.move);
+  });
+}
+
+function settle(value) {
+  chosen?.(value);
+  chosen = null;
+}
+
+const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+function draw() {
+  const wanted = plain(field.value).split(/\s+/).filter(Boolean);
+  const found = choices.filter((choice) => wanted.every((word) => plain(`${choice.label} ${choice.hint}`).includes(word))).slice(0, 40);
+  list.replaceChildren(...found.map(option));
+  list.hidden = !found.length;
+  one(".palette-nothing", dialog).hidden = found.length > 0;
+  mark(0);
+}
+
+function option(choice, index) {
+  const item = document.createElement("div");
+  item.className = "menu-item";
+  item.id = `palette-${index}`;
+  item.role = "option";
+  const hint = document.createElement("span");
+  hint.className = "meta";
+  hint.textContent = choice.hint;
+  const label = document.createElement("span");
+  label.dir = "auto";
+  label.textContent = choice.label;
+  item.append(icon(choice.icon, 18), label, hint);
+  item.addEventListener("click", () => pick(choice));
+  return item;
+}
+
+function pick(choice) {
+  const waiting = chosen;
+  if (!waiting) chosen = null;
+  choice.run();
+  dialog.close();
+}
+
+function mark(index) {
+  const items = all(".menu-item", list);
+  items.forEach((item, at) => item.setAttribute("aria-selected", String(at === index)));
+  field.setAttribute("aria-activedescendant", items[index]?.id ?? "");
+  items[index]?.scrollIntoView({ block: "nearest" });
+}
+
+field?.addEventListener("input", draw);
+field?.addEventListener("keydown", (event) => {
+  const items = all(".menu-item", list);
+  const at = items.findIndex((item) => item.getAttribute("aria-selected") === "true");
+  if (event.key === "ArrowDown") mark((at + 1) % items.length);
+  else if (event.key === "ArrowUp") mark((at - 1 + items.length) % items.length);
+  else if (event.key === "Enter") items[at]?.click();
+  else return;
+  event.preventDefault();
+});
+dialog?.addEventListener("close", () => settle(""));
