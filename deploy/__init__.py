@@ -1,0 +1,1 @@
+"""Running Mailroom: the embedded default, the demo mail server, containers and system services."""

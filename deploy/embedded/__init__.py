@@ -1,0 +1,1 @@
+"""The embedded default: every server Mailroom needs, started as child processes of one supervisor."""
