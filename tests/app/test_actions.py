@@ -1,0 +1,166 @@
+"""What a person does changes the rows at once, records the intent, and can be taken back."""
+
+import uuid
+
+import pytest
+from django.urls import reverse
+
+from tests import factories
+from webmail.models import Action, Flag, Mailbox, MailboxThread, Placement, RemoteOp
+
+from .conftest import Somebody
+
+
+def act(who: Somebody, kind: str, **fields: object) -> Placement:
+    data = {"action": kind, "thread": who.placement.thread_id, "mailbox": who.inbox.pk} | fields
+    response = who.client.post(reverse("mail:act"), data)
+    assert response.status_code == 302, response.status_code
+    return Placement.objects.get(pk=who.placement.pk)
+
+
+def take_back(who: Somebody) -> Placement:
+    action = Action.objects.order_by("-created_at").first()
+    assert action is not None
+    who.client.post(reverse("mail:undo", args=[action.pk]))
+    return Placement.objects.get(pk=who.placement.pk)
+
+
+@pytest.mark.parametrize(("kind", "flag", "on"), [("read", Flag.SEEN, True), ("star", Flag.FLAGGED, True)])
+def test_flag_shows_at_once_and_is_owed_to_the_server(alice: Somebody, kind: str, flag: Flag, on: bool) -> None:
+    placement = act(alice, kind)
+    op = RemoteOp.objects.get()
+    assert bool(placement.flags & flag) is on
+    assert placement.server_flags == 0
+    assert placement.pending_mask & flag
+    assert (op.kind, op.set_flags, op.uids) == ("flags", int(flag), [placement.uid])
+
+
+def test_reading_lowers_the_unread_count_and_undo_raises_it(alice: Somebody) -> None:
+    act(alice, "read")
+    assert Mailbox.objects.get(pk=alice.inbox.pk).unread == 0
+    placement = take_back(alice)
+    assert not placement.flags & Flag.SEEN
+    assert Mailbox.objects.get(pk=alice.inbox.pk).unread == 1
+
+
+def test_archive_moves_the_line_and_undo_cancels_what_was_not_sent(alice: Somebody) -> None:
+    uid = alice.placement.uid
+    moved = act(alice, "archive")
+    assert (moved.mailbox_id, moved.uid) == (alice.archive.pk, None)
+    assert not MailboxThread.objects.filter(mailbox=alice.inbox).exists()
+    back = take_back(alice)
+    assert (back.mailbox_id, back.uid) == (alice.inbox.pk, uid)
+    assert RemoteOp.objects.get().state == RemoteOp.State.CANCELLED
+
+
+def test_undo_of_a_move_the_server_has_done_moves_back(alice: Somebody) -> None:
+    act(alice, "archive")
+    RemoteOp.objects.update(state=RemoteOp.State.DONE)
+    Placement.objects.update(uid=77)
+    back = take_back(alice)
+    assert back.mailbox_id == alice.inbox.pk
+    assert RemoteOp.objects.filter(state="queued", kind="move", mailbox=alice.archive, destination=alice.inbox).exists()
+
+
+def test_delete_goes_to_trash_and_from_trash_for_good_after_the_undo_window(alice: Somebody) -> None:
+    assert act(alice, "delete").mailbox_id == alice.trash.pk
+    gone = act(alice, "delete", mailbox=alice.trash.pk)
+    op = RemoteOp.objects.get(kind="expunge")
+    assert gone.state == Placement.State.GONE
+    assert op.not_before is not None
+    assert take_back(alice).state == Placement.State.LIVE
+
+
+def test_delete_of_a_conversation_leaves_other_folders_copies(alice: Somebody) -> None:
+    other = factories.message(alice.archive, thread=alice.placement.thread)
+    act(alice, "delete")
+    assert Placement.objects.get(pk=other.pk).mailbox_id == alice.archive.pk
+
+
+def test_account_without_archive_gets_one_here_and_on_the_server(alice: Somebody) -> None:
+    alice.archive.delete()
+    placement = act(alice, "archive")
+    assert placement.mailbox.role == "archive"
+    assert list(RemoteOp.objects.order_by("id").values_list("kind", flat=True)) == ["create", "move"]
+
+
+def test_archive_that_another_program_removed_is_made_anew(alice: Somebody) -> None:
+    Mailbox.objects.filter(pk=alice.archive.pk).update(phase="gone", role="", role_source="")
+    placement = act(alice, "archive")
+    assert (placement.mailbox.role, placement.mailbox.selectable) == ("archive", True)
+    assert list(RemoteOp.objects.order_by("id").values_list("kind", flat=True)) == ["create", "move"]
+
+
+def test_pop3_account_owes_its_server_nothing(alice: Somebody) -> None:
+    alice.account.protocol = "pop3"
+    alice.account.save()
+    assert act(alice, "read").pending_mask == 0
+    assert act(alice, "archive").mailbox_id == alice.archive.pk
+    assert not RemoteOp.objects.exists()
+
+
+def test_select_all_acts_on_everything_in_the_mailbox(alice: Somebody) -> None:
+    for _ in range(3):
+        factories.message(alice.inbox)
+    act(alice, "read", scope="all", thread="")
+    assert Mailbox.objects.get(pk=alice.inbox.pk).unread == 0
+    assert sum(len(op.uids) for op in RemoteOp.objects.all()) == 4
+
+
+def test_star_on_a_conversation_sits_on_its_newest_message(alice: Somebody) -> None:
+    newer = factories.message(alice.inbox, thread=alice.placement.thread, at=factories.NOON)
+    assert not act(alice, "star").flags & Flag.FLAGGED
+    assert Placement.objects.get(pk=newer.pk).flags & Flag.FLAGGED
+
+
+@pytest.mark.parametrize("fields", [{"mailbox": "x"}, {"thread": "99999999999999999999"}, {"action": "explode"}])
+def test_nonsense_is_404_and_changes_nothing(alice: Somebody, fields: dict[str, str]) -> None:
+    data = {"action": "read", "thread": alice.placement.thread_id, "mailbox": alice.inbox.pk} | fields
+    assert alice.client.post(reverse("mail:act"), data).status_code == 404
+    assert not RemoteOp.objects.exists()
+
+
+def test_nobody_acts_on_anothers_mail(alice: Somebody, bob: Somebody, charlie: Somebody) -> None:
+    for other in (bob, charlie):
+        data = {"action": "delete", "thread": alice.placement.thread_id}
+        assert other.client.post(reverse("mail:act"), data).status_code == 404
+        data = {"action": "move", "thread": other.placement.thread_id, "to": alice.inbox.pk}
+        assert other.client.post(reverse("mail:act"), data).status_code == 404
+    act(alice, "read")
+    action = Action.objects.get()
+    assert bob.client.post(reverse("mail:undo", args=[action.pk])).status_code == 404
+    assert bob.client.post(reverse("mail:undo", args=[uuid.uuid4()])).status_code == 404
+
+
+def test_next_leads_back_on_this_host_only(alice: Somebody) -> None:
+    for bad in ("//evil.test/", "https://evil.test/", "/\\evil.test", "javascript:alert(1)"):
+        data = {"action": "read", "thread": alice.placement.thread_id, "next": bad}
+        assert "evil" not in alice.client.post(reverse("mail:act"), data).headers["Location"]
+
+
+def test_lines_of_several_mailboxes_are_each_acted_on_where_they_stand(alice: Somebody) -> None:
+    sent = factories.mailbox(alice.account, "sent")
+    own = factories.message(sent, thread=alice.placement.thread)
+    other = factories.message(alice.trash)
+    places = [f"{alice.inbox.pk}-{alice.placement.thread_id}", f"{alice.trash.pk}-{other.thread_id}"]
+    alice.client.post(reverse("mail:act"), {"action": "archive", "place": places})
+    assert set(Placement.objects.filter(mailbox=alice.archive).values_list("pk", flat=True)) == {
+        alice.placement.pk,
+        other.pk,
+    }
+    assert Placement.objects.get(pk=own.pk).mailbox_id == sent.pk
+
+
+def test_marking_many_can_be_taken_back_and_marking_one_says_nothing(alice: Somebody) -> None:
+    def said(**fields: object) -> str:
+        data = {"action": "read", "mailbox": alice.inbox.pk} | fields
+        answer = alice.client.post(reverse("mail:act"), data, headers={"HX-Request": "true"})
+        return answer.headers.get("HX-Trigger", "")
+
+    other = factories.message(alice.inbox)
+    assert not said(thread=alice.placement.thread_id)
+    assert "undo_url" in said(thread=[alice.placement.thread_id, other.thread_id])
+    factories.message(alice.inbox)
+    assert "undo_url" in said(scope="all")
+    take_back(alice)
+    assert Mailbox.objects.get(pk=alice.inbox.pk).unread == 1

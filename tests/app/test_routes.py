@@ -1,0 +1,162 @@
+"""Every address: a stranger gets 404, nobody gets anything without signing in, and a form without its token gets 403.
+
+A route without an entry here fails, so that a new page cannot forget to say who may open it (criteria S37, S53).
+"""
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from tests import factories
+from webmail import urls
+from webmail.models import Action, Draft, Mailbox, Message, Outgoing, Placement, RemoteOp, Upload
+from webmail.queries.reading import frame_token
+
+from .conftest import Somebody
+
+Arguments = Callable[[Somebody], list[object]]
+
+
+def nothing(_: Somebody) -> list[object]:
+    return []
+
+
+def a_draft(who: Somebody) -> Draft:
+    return Draft.objects.create(user=who.user, account=who.account, identity=who.account.identities.get())
+
+
+def an_upload(who: Somebody) -> Upload:
+    return Upload.objects.create(
+        user=who.user, account=who.account, draft=a_draft(who), filename="a.txt", digest="0" * 64
+    )
+
+
+def an_outgoing(who: Somebody) -> Outgoing:
+    return Outgoing.objects.create(
+        user=who.user,
+        account=who.account,
+        draft=a_draft(who),
+        message_id=f"{uuid.uuid4()}@harbourlane.example",
+        envelope_from=who.user.email,
+        digest="0" * 64,
+        sent_copy_digest="0" * 64,
+        size=1,
+        send_after=factories.NOON,
+        state="failed",
+    )
+
+
+# Routes that name an object of somebody: how to name Alice's.
+OWNED: dict[str, Arguments] = {
+    "mailbox": lambda a: [a.account.pk, a.inbox.pk],
+    "thread": lambda a: [a.account.pk, a.inbox.pk, a.placement.thread_id],
+    "source": lambda a: [a.placement.message_id],
+    "attachment": lambda a: [a.placement.message_id, "2"],
+    "undo": lambda a: [Action.objects.create(user=a.user, kind="read").pk],
+    "outgoing": lambda a: [an_outgoing(a).pk],
+    "outgoing_do": lambda a: [an_outgoing(a).pk, "retry"],
+    "draft_files": lambda a: [a_draft(a).pk],
+    "draft_reopen": lambda a: [a_draft(a).pk],
+    "account": lambda a: [a.account.pk],
+    "account_do": lambda a: [a.account.pk, "pause"],
+    "account_password": lambda a: [a.account.pk],
+    "account_remove": lambda a: [a.account.pk],
+}
+# Routes that show only what belongs to whoever asks.
+OWN = {"home", "unified", "starred", "search", "act", "live", "signout", "compose", "editor", "people", "outbox"} | {
+    "settings",
+    "appearance",
+    "identities",
+    "password",
+    "account_add",
+    "servers",
+}
+# Routes that need no session: signing in, and what a signed token opens.
+OPEN: dict[str, Arguments] = {
+    "signin": nothing,
+    "frame": lambda a: [frame_token(a.user, a.placement.message_id)],
+    "inline_part": lambda a: [frame_token(a.user, a.placement.message_id), "2"],
+}
+BY_TOKEN = {"frame", "inline_part"}
+POST_ONLY = {"act", "undo", "signout"}
+
+
+def routes() -> list[URLPattern]:
+    return list(urls.mail)
+
+
+def address(pattern: URLPattern, alice: Somebody) -> str:
+    name = str(pattern.name)
+    arguments = (OWNED | OPEN).get(name, nothing)(alice)
+    return reverse(f"mail:{name}", args=arguments)
+
+
+@pytest.mark.parametrize("pattern", routes(), ids=lambda pattern: pattern.name)
+def test_every_route_says_who_may_open_it(pattern: URLPattern) -> None:
+    assert pattern.name in OWNED.keys() | OPEN.keys() | OWN
+
+
+@pytest.mark.parametrize("pattern", [p for p in routes() if p.name in OWNED], ids=lambda pattern: pattern.name)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_what_is_alices_is_404_for_bob_and_for_a_stranger(
+    pattern: URLPattern, method: str, alice: Somebody, bob: Somebody, charlie: Somebody
+) -> None:
+    url = address(pattern, alice)
+    for other in (bob, charlie):
+        response = getattr(other.client, method)(url)
+        assert response.status_code in (404, 405)
+        assert b"Secret of Alice" not in response.content
+
+
+@pytest.mark.parametrize("pattern", [p for p in routes() if p.name not in OPEN], ids=lambda pattern: pattern.name)
+def test_without_signing_in_there_is_nothing(pattern: URLPattern, alice: Somebody) -> None:
+    url = address(pattern, alice)
+    response = Client().get(url)
+    assert response.status_code in (302, 401, 405), url
+    if response.status_code == 302:
+        assert reverse("mail:signin") in response.headers["Location"]
+
+
+@pytest.mark.parametrize(
+    "pattern", [p for p in routes() if p.name not in {"frame", "inline_part"}], ids=lambda p: p.name
+)
+def test_a_form_without_its_token_is_refused(pattern: URLPattern, alice: Somebody) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice.user)
+    assert client.post(address(pattern, alice)).status_code in (403, 405)
+
+
+@pytest.mark.parametrize("pattern", [p for p in routes() if p.name not in POST_ONLY], ids=lambda p: p.name)
+def test_reading_changes_no_row(pattern: URLPattern, alice: Somebody) -> None:
+    url = address(pattern, alice)
+    before = rows()
+    alice.client.get(url)
+    assert rows() == before
+
+
+def rows() -> list[object]:
+    """Everything a page might be tempted to write."""
+    tables = (Placement, Message, Mailbox, RemoteOp, Action, Draft, Outgoing)
+    return [list(table.objects.order_by("pk").values()) for table in tables]
+
+
+def test_token_of_a_frame_opens_its_message_only(alice: Somebody, bob: Somebody) -> None:
+    token = frame_token(alice.user, bob.placement.message_id)  # signed, but for another person's message
+    assert Client().get(reverse("mail:frame", args=[token])).status_code == 404
+    good = frame_token(alice.user, alice.placement.message_id)
+    assert Client().get(reverse("mail:frame", args=[good])).status_code == 200
+    assert Client().get(reverse("mail:frame", args=[good[:-2] + "xx"])).status_code == 404
+
+
+def test_frame_has_its_own_policy_and_no_cookie(alice: Somebody) -> None:
+    url = reverse("mail:frame", args=[frame_token(alice.user, alice.placement.message_id)])
+    response = alice.client.get(url)
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox" in policy
+    assert "allow-same-origin" not in policy
+    assert "X-Frame-Options" not in response.headers
+    assert not response.cookies

@@ -1,0 +1,182 @@
+"""Writing in Chromium: the window, its editor in a sandboxed frame, saving by itself, files, sending and undo."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
+from playwright.sync_api import Page, expect
+
+from accounts.models import User
+from tests import factories
+from tests.support.browser import CheckAxe, OpenPage, Screenshot
+from tests.support.live import Live
+from webmail.models import Draft, Outgoing, Upload
+
+HOSTILE = "<p>Hi</p><img src=x onerror=\"parent.document.title='owned'\"><script>parent.document.title='owned'</script>"
+
+
+@pytest.fixture
+def maren(live: Live) -> User:
+    """Somebody whose account is held, so that no worker looks for its server."""
+    user = factories.user("Maren")
+    account = factories.account(user, state="paused")
+    factories.message(factories.mailbox(account), subject="Harbour signage", html=HOSTILE)
+    return user
+
+
+def sign_in(page: Page, user: User, live: Live) -> None:
+    session = SessionStore()
+    session.update(
+        {
+            "_auth_user_id": str(user.pk),
+            "_auth_user_backend": settings.AUTHENTICATION_BACKENDS[0],
+            "_auth_user_hash": user.get_session_auth_hash(),
+        }
+    )
+    session.create()
+    page.context.add_cookies(
+        [{"name": settings.SESSION_COOKIE_NAME, "value": str(session.session_key), "url": live.url}]
+    )
+
+
+def compose(page: Page, live: Live) -> None:
+    page.goto(f"{live.url}/mail/all/")
+    page.locator("#nav .compose").click()
+    page.frame_locator(".composer-frame").locator("#text[contenteditable]").wait_for()
+
+
+def write(page: Page, text: str) -> None:
+    page.frame_locator(".composer-frame").locator("#text").click()
+    page.keyboard.type(text)
+
+
+def saved(page: Page) -> None:
+    expect(page.locator(".composer-state")).to_contain_text("Saved")
+
+
+def test_what_is_typed_is_saved_and_found_again(live: Live, maren: User, page: Page, axe: CheckAxe) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    page.get_by_role("combobox", name="To").fill("amara@pier4.example,")
+    page.get_by_label("Subject").fill("Proofs")
+    write(page, "Both panels are in.")
+    saved(page)
+    axe(page)
+    draft = Draft.objects.get()
+    assert (draft.to, draft.subject) == ("amara@pier4.example", "Proofs")
+    assert "Both panels are in." in draft.html
+    page.goto(f"{live.url}/mail/starred/")
+    expect(page.locator(".composer-title")).to_have_text("Proofs")
+    expect(page.frame_locator(".composer-frame").locator("#text")).to_contain_text("Both panels are in.")
+
+
+def test_opening_and_closing_leaves_nothing_behind(live: Live, maren: User, page: Page) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    page.keyboard.press("Escape")
+    expect(page.locator(".composer")).to_have_count(0)
+    assert not Draft.objects.exists()
+
+
+def test_bold_is_bold_in_what_is_kept(live: Live, maren: User, page: Page) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    write(page, "plain ")
+    page.get_by_role("button", name="Bold").click()
+    page.keyboard.type("strong")
+    expect(page.get_by_role("button", name="Bold")).to_have_attribute("aria-pressed", "true")
+    saved(page)
+    assert "<b>strong</b>" in Draft.objects.get().html
+
+
+def test_sending_shows_the_time_left_and_undo_opens_it_again(
+    live: Live, maren: User, page: Page, axe: CheckAxe, screenshot: Screenshot
+) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    page.get_by_role("combobox", name="To").fill("amara@pier4.example,")
+    page.get_by_label("Subject").fill("Proofs")
+    write(page, "Yes.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".toast")).to_contain_text("Sending")
+    expect(page.locator(".composer")).to_have_count(0)
+    axe(page)
+    screenshot(page, "compose-sending")
+    page.locator(".toast .undo").click()
+    expect(page.locator(".composer-title")).to_have_text("Proofs")
+    assert Outgoing.objects.get().state == Outgoing.State.CANCELLED
+
+
+def test_a_wrong_address_is_said_beside_the_field(live: Live, maren: User, page: Page) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    page.get_by_role("combobox", name="To").fill("nobody,")
+    page.get_by_label("Subject").fill("Proofs")
+    page.locator(".composer .send").click()
+    expect(page.locator('[data-error="to"]')).to_contain_text("is not an address")
+    assert not Outgoing.objects.exists()
+
+
+def test_files_go_up_and_come_off_again(live: Live, maren: User, page: Page, tmp_path: Path) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    file = tmp_path / "proof.pdf"
+    file.write_bytes(b"%PDF" + b"x" * 300_000)
+    page.locator("[data-upload-input]").set_input_files(file)
+    expect(page.locator(".upload[data-upload]")).to_contain_text("300 KB")
+    assert Upload.objects.get().size == 300_004
+    page.get_by_role("button", name="Remove proof.pdf").click()
+    expect(page.locator(".upload")).to_have_count(0)
+    assert not Upload.objects.exists()
+
+
+@pytest.mark.allow_console("ERR_CONNECTION_REFUSED|Failed to load resource|Failed to fetch")
+def test_what_could_not_be_saved_survives_the_page(live: Live, maren: User, page: Page) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    page.route("**/compose/", lambda route: route.abort())
+    write(page, "Not lost.")
+    expect(page.locator(".composer-state")).to_contain_text("kept")
+    page.unroute("**/compose/")
+    page.goto(f"{live.url}/mail/starred/")
+    expect(page.frame_locator(".composer-frame").locator("#text")).to_contain_text("Not lost.")
+    saved(page)
+    assert "Not lost." in Draft.objects.get().html
+
+
+@pytest.mark.allow_console("inline event handler")  # the frame's policy says that it blocked one
+def test_hostile_mail_runs_nothing_in_the_editor(live: Live, maren: User, page: Page) -> None:
+    sign_in(page, maren, live)
+    page.goto(f"{live.url}/compose/")
+    frame = page.frame_locator(".composer-frame").locator("#text[contenteditable]")
+    frame.wait_for()
+    sandbox = page.locator(".composer-frame").get_attribute("sandbox")
+    inside = page.frames[-1]
+    frame.evaluate(
+        """(text, html) => {
+            const data = new DataTransfer();
+            data.setData("text/html", html);
+            text.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+        }""",
+        HOSTILE,
+    )
+    expect(frame).to_contain_text("Hi")
+    assert sandbox == "allow-scripts"
+    assert inside.evaluate("self.origin") == "null"
+    assert frame.locator("script, [onerror]").count() == 0
+    assert "owned" not in page.title()
+
+
+def test_one_writes_and_sends_without_scripting(live: Live, maren: User, open_page: OpenPage, axe: CheckAxe) -> None:
+    page = open_page(scripting=False, width=390)
+    sign_in(page, maren, live)
+    page.goto(f"{live.url}/compose/")
+    page.get_by_label("To", exact=True).fill("amara@pier4.example")
+    page.get_by_label("Subject").fill("Plain")
+    page.get_by_label("Message", exact=True).fill("No scripts here.")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_role("heading", name="The message leaves in a moment")).to_be_visible()
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("No scripts here.")
+    assert Outgoing.objects.get().state == Outgoing.State.CANCELLED

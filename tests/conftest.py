@@ -1,0 +1,19 @@
+"""Fixtures every test may ask for; none of them costs anything until a test does."""
+
+import pytest
+
+from tests.stack import django_db_modify_db_settings as django_db_modify_db_settings
+
+pytest_plugins = ["tests.support.servers", "tests.support.live", "tests.support.browser"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start the live processes or a browser come last, in this order: a dispatcher beside them would do
+    other tests' work for them, and a browser's event loop keeps tests from starting one of their own.
+    """
+    rank: dict[object, int] = {}
+    for item in items:
+        asked = set(getattr(item, "fixturenames", ()))
+        rank[item.path] = max(rank.get(item.path, 0), 2 * ("live" in asked), int("browser" in asked))
+    items.sort(key=lambda item: rank[item.path])

@@ -1,0 +1,192 @@
+"""What the sync tests share: accounts on the run's Dovecot, a second client, and the comparison of both sides."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from accounts.models import MailAccount, MailServer, Organisation, User
+from accounts.services import credentials
+from tests.support.dovecot import PASSWORD, Dovecot
+from webmail.models import Flag, Mailbox, MailboxThread, Message, Placement, RemoteOp, Thread
+from webmail.models.summaries import refresh_counts, refresh_lines, refresh_threads
+from webmail.protocols import imap_login
+from webmail.protocols.imap_wire.wire import Wire
+from webmail.protocols.net import Endpoint
+from webmail.services import targets
+from webmail.services.ops import Spot
+from webmail.sync.account import Result, sync_account
+
+_LISTED = re.compile(rb'\) (?:"[^"]*"|NIL) (?:"([^"]*)"|(\S+))$')
+State = dict[str, dict[int, frozenset[str]]]
+
+
+def account_on(endpoint: Endpoint, address: str, *, protocol: str = "imap", password: str = PASSWORD) -> MailAccount:
+    """A person of an organisation of their own with one account on the server, due for its first sync."""
+    organisation = Organisation.objects.get_or_create(name="Test")[0]
+    user = User.objects.create_user(address, organisation=organisation)
+    server = MailServer.objects.get_or_create(
+        protocol=protocol,
+        host=endpoint.host,
+        port=endpoint.port,
+        defaults={"trusted": True, "ca_certificates": endpoint.ca_pem, "security": endpoint.security},
+    )[0]
+    account = MailAccount.objects.create(
+        organisation=organisation, user=user, protocol=protocol, address=address, username=address, incoming=server
+    )
+    credentials.store(account, password=password)
+    return account
+
+
+def imap_account(dovecot: Dovecot, *, password: str = PASSWORD) -> MailAccount:
+    return account_on(dovecot.imap_endpoint(), dovecot.add_user(), password=password)
+
+
+def pop_account(dovecot: Dovecot, **columns: object) -> MailAccount:
+    account = account_on(dovecot.pop3_endpoint(), dovecot.add_user(), protocol="pop3")
+    MailAccount.objects.filter(pk=account.pk).update(**columns)
+    account.refresh_from_db()
+    return account
+
+
+def sync(account: MailAccount) -> Result:
+    """Passes until nothing is left, older mail included; the account must be in good order afterwards."""
+    result = sync_account(account.pk)
+    for _ in range(20):
+        if not (result.again or result.older):
+            break
+        result = sync_account(account.pk, older=result.older and not result.again)
+    account.refresh_from_db()
+    assert (account.state, account.error_code) == ("working", "")
+    return result
+
+
+def message(
+    number: int, *, subject: str = "", parent: int | None = None, body: str = "Hello", extra: str = ""
+) -> bytes:
+    """A small message with an identity of its own; a reply when ``parent`` is given."""
+    reply = f"In-Reply-To: <m{parent}@x.test>\r\nReferences: <m{parent}@x.test>\r\n" if parent is not None else ""
+    return (
+        f"From: Person {number % 7} <p{number % 7}@x.test>\r\nTo: me@mail.test\r\n"
+        f"Subject: {subject or f'Topic {number}'}\r\n"
+        f"Date: Mon, 1 Jan 2024 10:{number // 60 % 60:02}:{number % 60:02} +0000\r\n"
+        f"Message-ID: <m{number}@x.test>\r\n{reply}{extra}"
+        f"Content-Type: text/plain; charset=utf-8\r\n\r\n{body} {number}\r\n"
+    ).encode()
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """The server does not offer these, as far as our sessions can tell."""
+    introduce = imap_login._introduce
+
+    def poorer(wire: Wire) -> None:
+        wire.capabilities = wire.capabilities - set(names)
+        introduce(wire)
+        wire.capabilities = wire.capabilities - set(names)
+
+    monkeypatch.setattr(imap_login, "_introduce", poorer)
+
+
+@transaction.atomic
+def lock(placements: QuerySet[Placement]) -> list[Spot]:
+    """Where these placements lie now, as a service would ask."""
+    return targets.lock(placements)
+
+
+@contextmanager
+def other_client(dovecot: Dovecot, address: str, mailbox: str = "INBOX") -> Iterator[imaplib.IMAP4_SSL]:
+    """Another mail program of the same person, with a mailbox open."""
+    context = ssl.create_default_context(cadata=dovecot.tls.ca_pem)
+    with imaplib.IMAP4_SSL("localhost", dovecot.ports.imaps, ssl_context=context) as client:
+        client.login(address, PASSWORD)
+        assert client.select(f'"{mailbox}"')[0] == "OK"
+        yield client
+
+
+def on_server(dovecot: Dovecot, address: str) -> State:
+    """Mailbox (its wire name) to UID to flags, as the server says."""
+    state: State = {}
+    with other_client(dovecot, address) as client:
+        for line in client.list()[1]:
+            assert isinstance(line, bytes)
+            listed = _LISTED.search(line)
+            assert listed is not None
+            name = (listed[1] or listed[2]).decode()
+            if b"\\Noselect" in line:
+                continue
+            client.select(f'"{name}"', readonly=True)
+            rows = [line for line in client.uid("FETCH", "1:*", "(UID FLAGS)")[1] if isinstance(line, bytes)]
+            state[name] = {}
+            for row in rows:
+                found = re.search(rb"UID (\d+) FLAGS \(([^)]*)\)", row)
+                if found:
+                    flags = frozenset(flag for flag in found[2].decode().split() if flag != "\\Recent")
+                    state[name][int(found[1])] = flags
+    return state
+
+
+def here(account: MailAccount) -> State:
+    """The same from the rows."""
+    state: State = {}
+    for box in Mailbox.objects.filter(account=account).exclude(phase__in=["gone", "unselectable"]):
+        name = bytes(box.wire_name).decode()
+        state[name] = {}
+        rows = Placement.objects.filter(mailbox=box, state=Placement.State.LIVE)
+        for row in rows:
+            assert row.gen == box.gen
+            assert row.uid is not None
+            assert row.uid not in state[name]
+            flags = {flag.wire for flag in Flag if flag & row.flags}
+            state[name][row.uid] = frozenset({*flags, *row.keywords})
+    return state
+
+
+def check(dovecot: Dovecot, account: MailAccount) -> None:
+    """The invariants: both sides equal, nothing doubled, nothing owed, every summary as if computed anew."""
+    a, b = here(account), on_server(dovecot, account.address)
+    assert a == b, {
+        k: (set((a.get(k) or {}).items()) ^ set((b.get(k) or {}).items())) for k in {*a, *b} if a.get(k) != b.get(k)
+    }
+    assert not RemoteOp.objects.filter(account=account, state__in=["queued", "inflight"]).exists()
+    assert not Placement.objects.filter(account=account, state=0).exclude(pending_mask=0).exists()
+    messages = Message.objects.filter(account=account)
+    assert messages.count() == messages.values("fingerprint").distinct().count()
+    check_summaries(account)
+
+
+def check_summaries(account: MailAccount) -> None:
+    """Lines, threads and counters equal what their definition gives."""
+    before = summaries(account)
+    boxes = list(Mailbox.objects.filter(account=account).values_list("pk", flat=True))
+    threads = list(Thread.objects.filter(account=account, merged_into=None).values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE webmail_thread SET message_count = 999 WHERE account_id = %s", [account.pk])
+        cursor.execute("UPDATE webmail_mailboxthread SET message_count = 999 WHERE account_id = %s", [account.pk])
+    refresh_lines(boxes, threads)
+    refresh_threads(threads)
+    refresh_counts(boxes)
+    for now, was in zip(summaries(account), before, strict=True):
+        differing = [pair for pair in zip(now, was, strict=True) if pair[0] != pair[1]]
+        assert not differing, differing[:3]
+
+
+def summaries(account: MailAccount) -> tuple[list[object], ...]:
+    lines = MailboxThread.objects.filter(account=account).order_by("mailbox", "thread")
+    threads = Thread.objects.filter(account=account, merged_into=None).order_by("pk")
+    boxes = Mailbox.objects.filter(account=account).order_by("pk")
+    return (
+        list(
+            lines.values_list(
+                "mailbox", "thread", "newest_at", "newest_message", "message_count", "unread_count", "flags_any"
+            )
+        ),
+        list(threads.values_list("pk", "subject", "newest_at", "message_count", "participants")),
+        list(boxes.values_list("pk", "total", "unread")),
+    )

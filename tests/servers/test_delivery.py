@@ -1,0 +1,194 @@
+"""From Send to the recipient: one copy for each, one in Sent, and no doubt about what became of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import MailAccount, MailServer
+from accounts.services import credentials
+from tests import factories
+from tests.support.dovecot import PASSWORD, Dovecot
+from tests.support.submission import Submission
+from webmail import connections
+from webmail.delivery import submit as submitting
+from webmail.delivery.file_sent import file_sent
+from webmail.delivery.submit import recover, submit
+from webmail.models import Draft, Flag, Outgoing, Placement
+from webmail.protocols.errors import MailServerError
+from webmail.services import drafts, outbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@dataclass
+class Sender:
+    account: MailAccount
+    dovecot: Dovecot
+    submission: Submission
+
+    def draft(self, to: str, bcc: str = "") -> Draft:
+        identity = self.account.identities.get()
+        text = drafts.Fields(identity=identity, to=to, bcc=bcc, subject="Proofs", html="<p>Here they are</p>")
+        return drafts.save(self.account.user, text)[0]
+
+    def hand_over(self, to: str, bcc: str = "") -> Outgoing:
+        made = outbox.submit(self.draft(to, bcc))
+        Outgoing.objects.filter(pk=made.pk).update(send_after=timezone.now())
+        return made
+
+    def send(self, to: str, bcc: str = "") -> Outgoing:
+        made = self.hand_over(to, bcc)
+        submit(made.pk)
+        made.refresh_from_db()
+        return made
+
+    def in_sent(self) -> list[bytes]:
+        with connections.open_imap(self.account) as session:
+            try:
+                selected = session.select(b"Sent", read_only=True)
+            except MailServerError:
+                return []
+            uids = session.search_uids(1, max(selected.uidnext or 1, 1))
+            return [session.fetch_section(uid, "HEADER", max_bytes=100_000) for uid in uids]
+
+
+def server(endpoint: object, protocol: str, account_owner: object) -> MailServer:
+    return MailServer.objects.create(
+        protocol=protocol,
+        host="localhost",
+        port=endpoint.port,  # type: ignore[attr-defined]  # Endpoint, imported lazily by the fixtures
+        trusted=True,
+        ca_certificates=endpoint.ca_pem,  # type: ignore[attr-defined]  # as above
+    )
+
+
+@pytest.fixture
+def sender(dovecot: Dovecot, submission: Submission) -> Sender:
+    address = dovecot.add_user()
+    user = factories.user("Maren")
+    user.email = address
+    account = factories.account(user)
+    account.incoming = server(dovecot.imap_endpoint(), "imap", user)
+    account.outgoing = server(submission.endpoint(), "smtp", user)
+    account.save()
+    credentials.store(account, password=PASSWORD)
+    return Sender(account, dovecot, submission)
+
+
+@pytest.fixture
+def friend(dovecot: Dovecot) -> str:
+    return dovecot.add_user()
+
+
+def test_bcc_reaches_its_reader_and_stands_only_in_the_sent_copy(sender: Sender, friend: str) -> None:
+    hidden = sender.dovecot.add_user()
+    outgoing = sender.send(friend, bcc=hidden)
+    accepted = sender.submission.accepted
+    assert outgoing.state == Outgoing.State.SENT
+    assert accepted[0].rcpt_tos == (friend, hidden)
+    assert hidden.encode() not in accepted[0].content
+    file_sent(outgoing.pk)
+    file_sent(outgoing.pk)
+    copies = sender.in_sent()
+    assert len(copies) == 1
+    assert hidden.encode() in copies[0]
+
+
+def test_second_worker_does_nothing(sender: Sender, friend: str) -> None:
+    outgoing = sender.send(friend)
+    submit(outgoing.pk)
+    assert len(sender.submission.accepted) == 1
+
+
+def test_not_before_its_time(sender: Sender, friend: str) -> None:
+    made = outbox.submit(sender.draft(friend))
+    submit(made.pk)
+    assert not sender.submission.accepted
+    assert outbox.take_back(made) is not None
+    Outgoing.objects.update(send_after=timezone.now())
+    submit(made.pk)
+    assert not sender.submission.accepted
+
+
+def test_outcomes_of_each_recipient(sender: Sender, friend: str) -> None:
+    refused = "nobody@elsewhere.test"
+    sender.submission.fail("RCPT", "550 5.1.1 no such user")
+    outgoing = sender.send(f"{refused}, {friend}")
+    states = dict(outgoing.recipients.values_list("address", "state"))
+    assert outgoing.state == Outgoing.State.PARTIAL
+    assert states == {refused: "refused", friend: "accepted"}
+    assert "550" in outgoing.server_line or "5.1.1" in outgoing.server_line
+
+
+def test_temporary_refusal_is_tried_again_for_that_recipient_alone(sender: Sender, friend: str) -> None:
+    other = sender.dovecot.add_user()
+    sender.submission.fail("RCPT", "450 4.2.0 greylisted")
+    outgoing = sender.send(f"{other}, {friend}")
+    assert outgoing.state == Outgoing.State.DEFERRED
+    assert outgoing.send_after > timezone.now()
+    Outgoing.objects.update(send_after=timezone.now())
+    submit(outgoing.pk)
+    outgoing.refresh_from_db()
+    assert outgoing.state == Outgoing.State.SENT
+    assert [message.rcpt_tos for message in sender.submission.accepted] == [(friend,), (other,)]
+
+
+@pytest.mark.parametrize("at", ["CONNECT", "MAIL", "DATA"])
+def test_cut_before_the_dot_is_tried_again(sender: Sender, friend: str, at: str) -> None:
+    sender.submission.fail(at, None)
+    outgoing = sender.send(friend)
+    assert outgoing.state == Outgoing.State.DEFERRED
+    assert not sender.submission.accepted
+
+
+def test_cut_after_the_dot_is_unknown_and_never_sent_again_by_itself(sender: Sender, friend: str) -> None:
+    sender.submission.fail("TAKEN", None)
+    outgoing = sender.send(friend)
+    assert outgoing.state == Outgoing.State.UNKNOWN
+    submit(outgoing.pk)
+    assert len(sender.submission.accepted) == 1
+    assert outbox.settle(outgoing)
+    file_sent(outgoing.pk)
+    assert len(sender.in_sent()) == 1
+
+
+def test_refused_password_waits_for_a_person(sender: Sender, friend: str) -> None:
+    credentials.store(sender.account, password="wrong")
+    outgoing = sender.send(friend)
+    assert (outgoing.state, outgoing.error_code) == (Outgoing.State.FAILED, "auth")
+    assert "wrong" not in outgoing.server_line
+
+
+def test_worker_that_dies_leaves_what_may_have_left_to_a_person(
+    sender: Sender, friend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    after: dict[str, Callable[..., None]] = {"_record": dies}
+    for name, stand_in in after.items():
+        monkeypatch.setattr(submitting, name, stand_in)
+    made = sender.hand_over(f"{friend}, {sender.account.address}")
+    with pytest.raises(KeyboardInterrupt):
+        submit(made.pk)
+    recover(timezone.now() + submitting.STALE_AFTER * 2)
+    made.refresh_from_db()
+    assert made.state == Outgoing.State.UNKNOWN
+    assert len(sender.submission.accepted) == 1
+
+
+def test_answer_marks_the_original_here_and_owes_it_to_the_server(sender: Sender, friend: str) -> None:
+    box = factories.mailbox(sender.account)
+    original = factories.message(box)
+    draft = sender.draft(friend)
+    Draft.objects.filter(pk=draft.pk).update(mode="reply", original=original.message)
+    draft.refresh_from_db()
+    made = outbox.submit(draft)
+    Outgoing.objects.filter(pk=made.pk).update(send_after=timezone.now())
+    submit(made.pk)
+    placed = Placement.objects.get(pk=original.pk)
+    assert placed.flags & Flag.ANSWERED
+    assert placed.pending_mask & Flag.ANSWERED
+    assert b"In-Reply-To: <" + original.message.message_id.encode() in sender.submission.accepted[0].content

@@ -1,0 +1,292 @@
+"""What a person does reaches the server, once, whatever happens in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from accounts.models import MailAccount
+from tests.servers.sync_rig import check, forbid, here, imap_account, lock, message, on_server, other_client, sync
+from tests.support.dovecot import Dovecot
+from webmail.models import Flag, Mailbox, Placement, RemoteOp
+from webmail.protocols import imap_change
+from webmail.protocols.errors import CommandFailed, ConnectionLost
+from webmail.protocols.imap_wire.encode import Argument
+from webmail.protocols.imap_wire.scanner import Response
+from webmail.protocols.imap_wire.wire import Wire
+from webmail.protocols.values import MoveResult
+from webmail.services import actions, targets, undo
+from webmail.services.ops import Spot
+from webmail.sync import failpoints
+from webmail.sync.account import sync_account
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def account(dovecot: Dovecot) -> MailAccount:
+    made = imap_account(dovecot)
+    dovecot.load_maildir(made.address, [message(n) for n in range(60)])
+    sync(made)
+    return made
+
+
+def box(account: MailAccount, role: str) -> Mailbox:
+    return Mailbox.objects.get(account=account, role=role)
+
+
+def spots(account: MailAccount, *uids: int) -> list[Spot]:
+    rows = targets.in_mailbox(account.user, box(account, "inbox"))
+    return lock(rows.filter(uid__in=uids))
+
+
+def test_marks_reach_the_server(dovecot: Dovecot, account: MailAccount) -> None:
+    actions.change_flags(account.user, "read", spots(account, *range(1, 21)), set_=Flag.SEEN, clear=0)
+    actions.change_flags(account.user, "star", spots(account, 5), set_=Flag.FLAGGED, clear=0)
+    actions.change_flags(account.user, "unread", spots(account, 6), set_=0, clear=Flag.SEEN)
+    sync(account)
+    check(dovecot, account)
+    flags = on_server(dovecot, account.address)["INBOX"]
+    assert flags[5] == {r"\Seen", r"\Flagged"}
+    assert not flags[6]
+
+
+def test_moves_and_deletions_reach_the_server(dovecot: Dovecot, account: MailAccount) -> None:
+    actions.move(account.user, "move", spots(account, *range(1, 31)), box(account, "archive"))
+    actions.delete(account.user, spots(account, 40))
+    sync(account)
+    check(dovecot, account)
+    state = on_server(dovecot, account.address)
+    assert (len(state["INBOX"]), len(state["Archive"]), len(state["Trash"])) == (29, 30, 1)
+
+
+def test_a_deletion_for_good_waits_for_undo(dovecot: Dovecot, account: MailAccount) -> None:
+    actions.delete(account.user, spots(account, 1, 2))
+    sync(account)
+    with_trash = lock(targets.in_mailbox(account.user, box(account, "trash")))
+    action = actions.delete(account.user, with_trash)
+    sync(account)
+    assert len(on_server(dovecot, account.address)["Trash"]) == 2
+    assert here(account)["Trash"] == {}
+    undo.undo(account.user, action)
+    check(dovecot, account)
+    actions.delete(account.user, with_trash)
+    RemoteOp.objects.filter(state="queued").update(not_before=None)
+    sync(account)
+    check(dovecot, account)
+    assert on_server(dovecot, account.address)["Trash"] == {}
+
+
+def test_a_chain_of_moves_before_any_sync_ends_in_the_last_place(dovecot: Dovecot, account: MailAccount) -> None:
+    actions.move(account.user, "move", spots(account, 1, 2, 3), box(account, "archive"))
+    moved = lock(targets.in_mailbox(account.user, box(account, "archive")))
+    actions.change_flags(account.user, "star", moved, set_=Flag.FLAGGED, clear=0)
+    actions.move(account.user, "move", moved, box(account, "junk"))
+    sync(account)
+    check(dovecot, account)
+    state = on_server(dovecot, account.address)
+    assert list(state["Junk"].values()) == [frozenset({r"\Flagged"})] * 3
+    assert not state["Archive"]
+
+
+def test_undo_before_the_worker_came_sends_nothing(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = actions.move(account.user, "move", spots(account, 1, 2), box(account, "archive"))
+    undo.undo(account.user, action)
+    monkeypatch.setattr(imap_change, "move", None)
+    sync(account)
+    check(dovecot, account)
+
+
+def test_undo_after_the_worker_came_moves_back(dovecot: Dovecot, account: MailAccount) -> None:
+    action = actions.move(account.user, "move", spots(account, 1, 2), box(account, "archive"))
+    sync(account)
+    undo.undo(account.user, action)
+    sync(account)
+    check(dovecot, account)
+    assert len(on_server(dovecot, account.address)["INBOX"]) == 60
+
+
+def test_local_marks_win_until_the_server_has_them(dovecot: Dovecot, account: MailAccount) -> None:
+    actions.change_flags(account.user, "read", spots(account, 7), set_=Flag.SEEN, clear=0)
+    RemoteOp.objects.update(not_before="2099-01-01T00:00Z")
+    with other_client(dovecot, account.address) as client:
+        client.uid("STORE", "7", "+FLAGS", r"(\Flagged)")
+    sync(account)
+    row = Placement.objects.get(account=account, uid=7, mailbox=box(account, "inbox"))
+    assert (row.flags, row.server_flags) == (Flag.SEEN | Flag.FLAGGED, Flag.FLAGGED)
+    RemoteOp.objects.update(not_before=None)
+    sync(account)
+    check(dovecot, account)
+
+
+@pytest.mark.parametrize("place", ["op claimed", "op sent"])
+@pytest.mark.parametrize("poor", [False, True], ids=["MOVE", "COPY"])
+def test_a_crash_around_a_move_leaves_one_copy(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch, place: str, poor: bool
+) -> None:
+    if poor:
+        forbid(monkeypatch, "MOVE")
+    actions.move(account.user, "move", spots(account, 1, 2, 3), box(account, "archive"))
+    failpoints.arm(place, exit)
+    with pytest.raises(SystemExit):
+        sync_account(account.pk)
+    failpoints.disarm()
+    sync(account)
+    check(dovecot, account)
+    assert len(on_server(dovecot, account.address)["Archive"]) == 3
+
+
+def test_a_crash_between_copy_and_removal_leaves_one_copy(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid(monkeypatch, "MOVE")
+    actions.move(account.user, "move", spots(account, 1, 2, 3), box(account, "archive"))
+
+    def cut(*args: object, **words: object) -> None:
+        raise ConnectionLost
+
+    with monkeypatch.context() as broken:
+        broken.setattr(imap_change, "store_flags", cut)
+        sync_account(account.pk)
+    account.refresh_from_db()
+    assert account.state == "unreachable"
+    assert len(on_server(dovecot, account.address)["Archive"]) == 3
+    sync(account)
+    check(dovecot, account)
+    assert len(on_server(dovecot, account.address)["Archive"]) == 3
+
+
+def test_a_move_without_uidplus_touches_nobody_elses_mail(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with other_client(dovecot, account.address) as client:
+        client.uid("STORE", "50", "+FLAGS", r"(\Deleted)")
+    forbid(monkeypatch, "MOVE", "UIDPLUS")
+    actions.move(account.user, "move", spots(account, 1), box(account, "archive"))
+    sync(account)
+    state = on_server(dovecot, account.address)
+    assert set(state["INBOX"]) == set(range(1, 61))
+    assert len(state["Archive"]) == 1
+    assert Mailbox.objects.get(account=account, role="inbox").total == 58
+
+
+def test_a_refused_move_goes_back_and_says_why(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise CommandFailed("[OVERQUOTA] Quota exceeded", code="OVERQUOTA", permanent=True)
+
+    monkeypatch.setattr(imap_change, "move", refuse)
+    actions.move(account.user, "move", spots(account, 1, 2), box(account, "archive"))
+    sync(account)
+    check(dovecot, account)
+    assert list(RemoteOp.objects.values_list("state", "error")) == [("failed", "[OVERQUOTA] Quota exceeded")]
+
+
+def test_refused_marks_go_back(dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **words: object) -> None:
+        raise CommandFailed("[NOPERM] No", code="NOPERM", permanent=True)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(imap_change, "store_flags", refuse)
+        actions.change_flags(account.user, "read", spots(account, 1, 2), set_=Flag.SEEN, clear=0)
+        sync(account)
+    check(dovecot, account)
+    assert RemoteOp.objects.get().state == "failed"
+
+
+def test_a_message_that_is_gone_elsewhere_is_given_up(dovecot: Dovecot, account: MailAccount) -> None:
+    actions.move(account.user, "move", spots(account, 1, 2), box(account, "archive"))
+    with other_client(dovecot, account.address) as client:
+        client.uid("STORE", "1", "+FLAGS", r"(\Deleted)")
+        client.expunge()
+    sync(account)
+    check(dovecot, account)
+    assert "no longer" in RemoteOp.objects.get().error
+
+
+def test_ten_thousand_marks_are_few_commands(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = imap_account(dovecot)
+    dovecot.load_maildir(account.address, [message(n) for n in range(1500)])
+    sync(account)
+    commands: list[tuple[object, ...]] = []
+    run = Wire.run
+
+    def noting(wire: Wire, *words: Argument, **options: Any) -> Iterator[Response]:
+        commands.append(words[:2])
+        return run(wire, *words, **options)
+
+    monkeypatch.setattr(Wire, "run", noting)
+    with_all = lock(targets.in_mailbox(account.user, box(account, "inbox")))
+    odd = [spot for spot in with_all if spot.uid is not None and spot.uid % 2]
+    actions.change_flags(account.user, "read", odd, set_=Flag.SEEN, clear=0)
+    sync(account)
+    check(dovecot, account)
+    assert commands.count((b"UID", b"STORE")) <= 2
+
+
+def test_a_new_folder_is_made_on_the_server_before_mail_goes_there(dovecot: Dovecot, account: MailAccount) -> None:
+    with other_client(dovecot, account.address) as client:
+        client.delete("Archive")
+    made = Mailbox.objects.create(account=account, wire_name=b"Later", name="Later", delimiter="/")
+    RemoteOp.objects.create(account=account, kind="create", mailbox=made)
+    actions.move(account.user, "move", spots(account, 1), made)
+    sync(account)
+    assert len(on_server(dovecot, account.address)["Later"]) == 1
+    assert here(account)["Later"] == on_server(dovecot, account.address)["Later"]
+
+
+def test_moves_survive_a_renumbered_source(dovecot: Dovecot, account: MailAccount) -> None:
+    actions.move(account.user, "move", spots(account, 1, 2), box(account, "archive"))
+    RemoteOp.objects.update(not_before="2099-01-01T00:00Z")
+    dovecot.doveadm("mailbox", "update", "-u", account.address, "--uid-validity", "77", "INBOX")
+    sync(account)
+    RemoteOp.objects.update(not_before=None)
+    sync(account)
+    sync(account)
+    check(dovecot, account)
+    assert len(on_server(dovecot, account.address)["Archive"]) == 2
+
+
+def test_an_operation_that_must_wait_is_not_overtaken(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions.change_flags(account.user, "read", spots(account, 1), set_=Flag.SEEN, clear=0)
+    actions.move(account.user, "move", spots(account, 2), box(account, "archive"))
+    actions.change_flags(account.user, "unread", spots(account, 1), set_=0, clear=Flag.SEEN)
+
+    def busy(*args: object, **words: object) -> None:
+        raise CommandFailed("[INUSE] busy", code="INUSE")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(imap_change, "store_flags", busy)
+        sync(account)
+    assert RemoteOp.objects.filter(kind="flags", state="queued").count() == 2
+    RemoteOp.objects.update(not_before=None)
+    sync(account)
+    check(dovecot, account)
+    assert not on_server(dovecot, account.address)["INBOX"][1]
+
+
+def test_what_never_arrived_at_its_destination_is_given_up(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = imap_change.move
+
+    def silent(*args: Any) -> MoveResult:
+        move(*args)
+        with other_client(dovecot, account.address, "Archive") as client:
+            client.uid("STORE", "1", "+FLAGS", r"(\Deleted)")
+            client.expunge()
+        return MoveResult()
+
+    monkeypatch.setattr(imap_change, "move", silent)
+    actions.move(account.user, "move", spots(account, 1, 2), box(account, "archive"))
+    sync(account)
+    sync(account)
+    check(dovecot, account)
+    assert box(account, "archive").total == 1

@@ -1,0 +1,158 @@
+"""Several actions on one message, taken back before, while and after the server hears of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts.models import MailAccount
+from tests.servers.sync_rig import check, check_summaries, forbid, here, lock, on_server, other_client, sync
+from tests.servers.test_sync_ops import account, box, spots
+from tests.support.dovecot import Dovecot
+from webmail.models import Action, Flag, Mailbox, Placement, RemoteOp
+from webmail.services import actions, targets, undo
+from webmail.services.ops import Spot
+from webmail.sync import failpoints
+
+__all__ = ["account"]
+pytestmark = pytest.mark.django_db(transaction=True)
+LACKING = {"QRESYNC": [], "CONDSTORE": ["QRESYNC"], "plain": ["QRESYNC", "CONDSTORE"]}
+
+
+def lying(account: MailAccount, role: str) -> list[Spot]:
+    return lock(targets.in_mailbox(account.user, box(account, role)))
+
+
+def move(account: MailAccount, chosen: list[Spot], role: str) -> Action:
+    return actions.move(account.user, "move", chosen, box(account, role))
+
+
+def star(account: MailAccount, chosen: list[Spot]) -> Action:
+    return actions.change_flags(account.user, "star", chosen, set_=Flag.FLAGGED, clear=0)
+
+
+def test_a_star_given_after_a_move_survives_undo_of_the_move(dovecot: Dovecot, account: MailAccount) -> None:
+    first = move(account, spots(account, 1, 2), "archive")
+    star(account, lying(account, "archive")[:1])
+    undo.undo(account.user, first)
+    sync(account)
+    check(dovecot, account)
+    state = on_server(dovecot, account.address)
+    assert [len(state["INBOX"][uid]) for uid in (1, 2)] == [1, 0]
+
+
+def test_undo_of_an_earlier_move_leaves_the_later_one(dovecot: Dovecot, account: MailAccount) -> None:
+    first = move(account, spots(account, 1, 2, 3), "archive")
+    move(account, lying(account, "archive")[:1], "junk")
+    undo.undo(account.user, first)
+    check_summaries(account)
+    sync(account)
+    check(dovecot, account)
+    state = on_server(dovecot, account.address)
+    assert (len(state["INBOX"]), len(state["Archive"]), len(state["Junk"])) == (59, 0, 1)
+
+
+@pytest.mark.parametrize("order", [(1, 0), (0, 1)])
+@pytest.mark.parametrize("synced", [0, 1, 2])
+def test_archive_then_delete_then_undo_of_both(
+    dovecot: Dovecot, account: MailAccount, order: tuple[int, int], synced: int
+) -> None:
+    done = [actions.to_role(account.user, "archive", spots(account, 1, 2), Mailbox.Role.ARCHIVE)]
+    if synced == 2:
+        sync(account)
+    done.append(actions.delete(account.user, lying(account, "archive")))
+    if synced:
+        sync(account)
+    for number in order:
+        undo.undo(account.user, done[number])
+    undo.undo(account.user, done[1])
+    check_summaries(account)
+    sync(account)
+    sync(account)
+    check(dovecot, account)
+    state = on_server(dovecot, account.address)
+    last = "INBOX" if order == (1, 0) else "Archive"  # what was undone first was no longer there
+    assert (len(state["Trash"]), len(state[last])) == (0, 60 if last == "INBOX" else 2)
+
+
+@pytest.mark.parametrize("lacking", LACKING.values(), ids=LACKING)
+@pytest.mark.parametrize("place", ["op claimed", "op sent"])
+def test_undo_while_the_move_is_on_its_way(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch, place: str, lacking: list[str]
+) -> None:
+    forbid(monkeypatch, *lacking)
+    action = move(account, spots(account, 1, 2), "archive")
+    star(account, lying(account, "archive")[:1])
+    taken: list[bool] = []
+    failpoints.arm(place, lambda: taken.append(undo.undo(account.user, action)))
+    try:
+        sync(account)
+    finally:
+        failpoints.disarm()
+    sync(account)
+    check(dovecot, account)
+    state = on_server(dovecot, account.address)
+    assert (len(state["INBOX"]), len(state["Archive"])) == (60, 0)
+    assert sum(r"\Flagged" in flags for flags in state["INBOX"].values()) == 1
+
+
+@pytest.mark.parametrize("lacking", LACKING.values(), ids=LACKING)
+def test_a_look_between_action_and_replay_shows_what_the_person_did(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch, lacking: list[str]
+) -> None:
+    forbid(monkeypatch, *lacking)
+    sync(account)
+    star(account, spots(account, 1, 2))
+    move(account, spots(account, 2, 3), "archive")
+    actions.delete(account.user, spots(account, 4))
+    actions.delete(account.user, lying(account, "trash"))
+    RemoteOp.objects.update(not_before="2099-01-01T00:00Z")
+    with other_client(dovecot, account.address) as client:
+        client.uid("STORE", "1:4", "+FLAGS", r"(\Answered)")
+        client.uid("STORE", "50", "+FLAGS", r"(\Deleted)")
+        client.expunge()
+    Mailbox.objects.update(full_flags_at=None)
+    before = here_without_numbers(account)
+    sync(account)
+    assert here_without_numbers(account) == before - {("INBOX", 50)}
+    assert Placement.objects.get(mailbox=box(account, "inbox"), uid=1).flags == Flag.FLAGGED | Flag.ANSWERED
+    check_summaries(account)
+    RemoteOp.objects.update(not_before=None)
+    sync(account)
+    sync(account)
+    check(dovecot, account)
+    state = on_server(dovecot, account.address)
+    assert (len(state["INBOX"]), len(state["Archive"]), len(state["Trash"])) == (56, 2, 0)
+
+
+def here_without_numbers(account: MailAccount) -> set[tuple[str, int | str]]:
+    rows = Placement.objects.filter(account=account, state=0).select_related("mailbox", "message")
+    return {(row.mailbox.name, row.uid or row.message.message_id) for row in rows}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_spam_and_its_undo(dovecot: Dovecot, account: MailAccount, when: str) -> None:
+    action = actions.to_role(
+        account.user, "junk", spots(account, 1), Mailbox.Role.JUNK, set_=Flag.JUNK, clear=Flag.NOT_JUNK
+    )
+    if when == "after":
+        sync(account)
+    undo.undo(account.user, action)
+    sync(account)
+    sync(account)
+    check(dovecot, account)
+    assert not any("$Junk" in flags for flags in on_server(dovecot, account.address)["INBOX"].values())
+
+
+def test_mail_moved_to_a_folder_that_is_gone_comes_back(dovecot: Dovecot, account: MailAccount) -> None:
+    with other_client(dovecot, account.address) as client:
+        client.create("Later")
+        sync(account)
+        client.delete("Later")
+    actions.move(account.user, "move", spots(account, 1), Mailbox.objects.get(account=account, name="Later"))
+    sync(account)
+    sync(account)
+    RemoteOp.objects.update(not_before=None)
+    sync(account)
+    check(dovecot, account)
+    assert len(here(account)["INBOX"]) == 60
+    assert RemoteOp.objects.get().state == "failed"

@@ -1,0 +1,1 @@
+"""Servers and pages that the tests drive: real ones, private to one test run."""

@@ -1,0 +1,54 @@
+"""Link targets, and links that name another site than they lead to."""
+
+import pytest
+
+from webmail.render.links import deceptions
+from webmail.render.urls import clean_link
+from webmail.render.values import CleanHtml, Link
+
+
+@pytest.mark.parametrize(
+    ("text", "href", "host"),
+    [
+        ("https://bank.com", "https://evil.test/", "evil.test"),
+        ("bank.com/login", "https://bank.com.evil.test/", "bank.com.evil.test"),
+        ("https://bank.com", "https://bank.com@evil.test/", "evil.test"),
+        ("https://bank.com", "https://evil.test\\@bank.com/", "evil.test"),
+        ("www.bank.co.uk", "https://other.co.uk/", "other.co.uk"),
+        ("apple.com", "https://аpple.com/", "xn--pple-43d.com"),
+        ("аpple.com", "https://apple.com/", "apple.com"),
+    ],
+)
+def test_a_link_that_names_another_site(text: str, href: str, host: str) -> None:
+    (found,) = deceptions(CleanHtml(html="", links=(Link(text, href),)))
+    assert found.host == host
+
+
+@pytest.mark.parametrize(
+    ("text", "href"),
+    [
+        ("Click here", "https://evil.test/"),
+        ("https://bank.com", "https://click.bank.com/x"),
+        ("www.bank.co.uk", "https://bank.co.uk/"),
+        ("bank.com", "mailto:a@evil.test"),
+        ("Read more at bank.com today", "https://news.test/"),
+        ("", "https://x.test/"),
+    ],
+)
+def test_other_links_are_left_alone(text: str, href: str) -> None:
+    assert deceptions(CleanHtml(html="", links=(Link(text, href),))) == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        (" https://a.test/ ", "https://a.test/"),
+        ("tel:+49 30 123", "tel:+49 30 123"),
+        ("MAILTO:a@b.test?Subject=x&bcc=c@d.test&in-reply-to=y", "mailto:a@b.test?subject=x&bcc=c%40d.test"),
+        ("mailto:a@b.test,c@d.test", "mailto:a@b.test,c@d.test"),
+        ("https://a.test/" + "x" * 20_000, None),
+        ("sms:1", None),
+    ],
+)
+def test_link_targets(url: str, kept: str | None) -> None:
+    assert clean_link(url) == kept

@@ -1,0 +1,92 @@
+"""What a POP3 session does, as tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from webmail.protocols.pop3 import PopEntry
+from webmail.sync import pop_plan
+from webmail.sync.pop_plan import Entry, Listed, Policy
+
+NOW = datetime(2026, 1, 20, tzinfo=UTC)
+
+
+def entry(
+    state: str = "fetched", *, days: int = 0, attempts: int = 0, gone: bool = False, listed: bool = True
+) -> Entry:
+    return Entry(state, NOW - timedelta(days=days), attempts, gone, listed)
+
+
+def numbers(found: tuple[Listed, ...]) -> list[int]:
+    return [one.number for one in found]
+
+
+def test_unknown_mail_is_fetched_newest_first() -> None:
+    listing = [Listed(1, "a", 10), Listed(2, "b", 10), Listed(3, "c", 10)]
+    found = pop_plan.plan(listing, {"b": entry()}, Policy(), now=NOW)
+    assert numbers(found.fetch) == [3, 1]
+    assert not found.delete
+
+
+@pytest.mark.parametrize(
+    ("policy", "known", "deleted"),
+    [
+        (Policy("keep"), entry(), False),
+        (Policy("delete"), entry(), True),
+        (Policy("delete"), entry("seen"), False),
+        (Policy("delete"), entry("failed", attempts=3), False),
+        (Policy("after", days=7), entry(days=6), False),
+        (Policy("after", days=7), entry(days=7), True),
+        (Policy("mirror"), entry(), False),
+        (Policy("mirror"), entry(gone=True), True),
+        (Policy("keep"), entry("delete_due"), True),
+        (Policy("delete", frozen=True), entry(), False),
+        (Policy("keep", frozen=True), entry("delete_due"), False),
+    ],
+)
+def test_what_may_be_deleted(policy: Policy, known: Entry, deleted: bool) -> None:
+    found = pop_plan.plan([Listed(1, "a", 10)], {"a": known}, policy, now=NOW)
+    assert bool(found.delete) is deleted
+
+
+@pytest.mark.parametrize(("attempts", "again"), [(0, True), (2, True), (3, False)])
+def test_a_message_that_fails_is_tried_three_times(attempts: int, again: bool) -> None:
+    found = pop_plan.plan([Listed(1, "a", 10)], {"a": entry("failed", attempts=attempts)}, Policy(), now=NOW)
+    assert bool(found.fetch) is again
+
+
+def test_what_the_server_forgets_and_remembers_is_noted() -> None:
+    ledger = {"a": entry(), "b": entry(listed=False), "c": entry(listed=False)}
+    found = pop_plan.plan([Listed(1, "b", 10)], ledger, Policy(), now=NOW)
+    assert (set(found.vanished), set(found.returned)) == ({"a"}, {"b"})
+    assert not found.fetch
+
+
+@pytest.mark.parametrize(
+    ("known", "listing", "renumbered"),
+    [(51, ["x"], True), (50, ["x"], False), (51, ["x", "k3"], False), (51, [], False)],
+)
+def test_a_listing_of_strangers_means_renumbered(known: int, listing: list[str], renumbered: bool) -> None:
+    ledger = {f"k{n}": entry() for n in range(known)}
+    listed = [Listed(n + 1, key, 10) for n, key in enumerate(listing)]
+    assert pop_plan.plan(listed, ledger, Policy("delete"), now=NOW).renumbered is renumbered
+
+
+def test_too_large_a_message_is_left_there() -> None:
+    found = pop_plan.plan([Listed(1, "a", pop_plan.LARGEST + 1)], {}, Policy(), now=NOW)
+    assert (numbers(found.fetch), numbers(found.too_large)) == ([], [1])
+
+
+def test_identifiers_that_do_not_tell_apart_are_completed_by_the_header() -> None:
+    listing = [PopEntry(1, "same", 5), PopEntry(2, "same", 6), PopEntry(3, None, 7), PopEntry(4, "own", 8)]
+    doubtful = pop_plan.doubtful(listing)
+    assert [one.number for one in doubtful] == [1, 2, 3]
+    keys = [one.key for one in pop_plan.keyed(listing, {1: "aa", 2: "bb", 3: "cc"})]
+    assert keys == ["same#aa", "same#bb", "h#cc", "own"]
+
+
+def test_two_listings_of_one_message_are_one() -> None:
+    listing = [PopEntry(1, "same", 5), PopEntry(2, "same", 5)]
+    assert len(pop_plan.keyed(listing, {1: "aa", 2: "aa"})) == 1
