@@ -1,5 +1,6 @@
 """Writing in Chromium: the window, its editor in a sandboxed frame, saving by itself, files, sending and undo."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support.browser import CheckAxe, OpenPage, Screenshot
 from tests.support.live import Live
 from webmail.models import Draft, Outgoing, Upload
 
+PATIENCE = 15.0  # seconds
 HOSTILE = "<p>Hi</p><img src=x onerror=\"parent.document.title='owned'\"><script>parent.document.title='owned'</script>"
 
 
@@ -51,8 +53,15 @@ def write(page: Page, text: str) -> None:
     page.keyboard.type(text)
 
 
-def saved(page: Page) -> None:
+def saved(page: Page, words: str) -> Draft:
+    """The one draft once it holds `words` and the window says so; an earlier save may have taken only a part."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not Draft.objects.filter(html__contains=words).exists():
+        page.wait_for_timeout(50)
     expect(page.locator(".composer-state")).to_contain_text("Saved")
+    draft = Draft.objects.get()
+    assert words in draft.html
+    return draft
 
 
 def test_what_is_typed_is_saved_and_found_again(live: Live, maren: User, page: Page, axe: CheckAxe) -> None:
@@ -61,11 +70,9 @@ def test_what_is_typed_is_saved_and_found_again(live: Live, maren: User, page: P
     page.get_by_role("combobox", name="To").fill("amara@pier4.example,")
     page.get_by_label("Subject").fill("Proofs")
     write(page, "Both panels are in.")
-    saved(page)
+    draft = saved(page, "Both panels are in.")
     axe(page)
-    draft = Draft.objects.get()
     assert (draft.to, draft.subject) == ("amara@pier4.example", "Proofs")
-    assert "Both panels are in." in draft.html
     page.goto(f"{live.url}/mail/starred/")
     expect(page.locator(".composer-title")).to_have_text("Proofs")
     expect(page.frame_locator(".composer-frame").locator("#text")).to_contain_text("Both panels are in.")
@@ -86,8 +93,7 @@ def test_bold_is_bold_in_what_is_kept(live: Live, maren: User, page: Page) -> No
     page.get_by_role("button", name="Bold").click()
     page.keyboard.type("strong")
     expect(page.get_by_role("button", name="Bold")).to_have_attribute("aria-pressed", "true")
-    saved(page)
-    assert "<b>strong</b>" in Draft.objects.get().html
+    saved(page, "<b>strong</b>")
 
 
 def test_sending_shows_the_time_left_and_undo_opens_it_again(
@@ -141,8 +147,7 @@ def test_what_could_not_be_saved_survives_the_page(live: Live, maren: User, page
     page.unroute("**/compose/")
     page.goto(f"{live.url}/mail/starred/")
     expect(page.frame_locator(".composer-frame").locator("#text")).to_contain_text("Not lost.")
-    saved(page)
-    assert "Not lost." in Draft.objects.get().html
+    saved(page, "Not lost.")
 
 
 @pytest.mark.allow_console("inline event handler")  # the frame's policy says that it blocked one
