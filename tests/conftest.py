@@ -4,7 +4,13 @@ import pytest
 
 from tests.stack import django_db_modify_db_settings as django_db_modify_db_settings
 
-pytest_plugins = ["tests.support.servers", "tests.support.live", "tests.support.browser"]
+pytest_plugins = [
+    "tests.support.servers",
+    "tests.support.workers",
+    "tests.support.clock",
+    "tests.support.live",
+    "tests.support.browser",
+]
 
 
 @pytest.hookimpl(trylast=True)

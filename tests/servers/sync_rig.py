@@ -1,4 +1,7 @@
-"""What the sync tests share: accounts on the run's Dovecot, a second client, and the comparison of both sides."""
+"""What the sync tests share: accounts on a real server, a second client, and the comparison of both sides.
+
+A server is the run's Dovecot, or the endpoint of any other that takes the same password.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,10 @@ from webmail.services import targets
 from webmail.services.ops import Spot
 from webmail.sync.account import Result, sync_account
 
-_LISTED = re.compile(rb'\) (?:"[^"]*"|NIL) (?:"([^"]*)"|(\S+))$')
+_LISTED = re.compile(rb'\) (?:"[^"]*"|NIL) (?:"((?:[^"\\]|\\.)*)"|(\S+))$')
+_UID, _FLAGS = re.compile(rb"[( ]UID (\d+)"), re.compile(rb"[( ]FLAGS \(([^)]*)\)")
 State = dict[str, dict[int, frozenset[str]]]
+Server = Dovecot | Endpoint
 
 
 def account_on(endpoint: Endpoint, address: str, *, protocol: str = "imap", password: str = PASSWORD) -> MailAccount:
@@ -100,43 +105,58 @@ def lock(placements: QuerySet[Placement]) -> list[Spot]:
     return targets.lock(placements)
 
 
+def quoted(name: str) -> str:
+    """A mailbox's wire name as imaplib wants it."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 @contextmanager
-def other_client(dovecot: Dovecot, address: str, mailbox: str = "INBOX") -> Iterator[imaplib.IMAP4_SSL]:
+def other_client(server: Server, address: str, mailbox: str = "INBOX") -> Iterator[imaplib.IMAP4_SSL]:
     """Another mail program of the same person, with a mailbox open."""
-    context = ssl.create_default_context(cadata=dovecot.tls.ca_pem)
-    with imaplib.IMAP4_SSL("localhost", dovecot.ports.imaps, ssl_context=context) as client:
+    at = server if isinstance(server, Endpoint) else server.imap_endpoint()
+    context = ssl.create_default_context(cadata=at.ca_pem)
+    with imaplib.IMAP4_SSL(at.host, at.port, ssl_context=context) as client:
         client.login(address, PASSWORD)
-        assert client.select(f'"{mailbox}"')[0] == "OK"
+        assert client.select(quoted(mailbox))[0] == "OK"
         yield client
 
 
-def on_server(dovecot: Dovecot, address: str) -> State:
+def on_server(server: Server, address: str) -> State:
     """Mailbox (its wire name) to UID to flags, as the server says."""
     state: State = {}
-    with other_client(dovecot, address) as client:
+    with other_client(server, address) as client:
         for line in client.list()[1]:
-            assert isinstance(line, bytes)
-            listed = _LISTED.search(line)
-            assert listed is not None
-            name = (listed[1] or listed[2]).decode()
-            if b"\\Noselect" in line:
+            if not line:
                 continue
-            client.select(f'"{name}"', readonly=True)
-            rows = [line for line in client.uid("FETCH", "1:*", "(UID FLAGS)")[1] if isinstance(line, bytes)]
+            name, attributes = _listed(line)
+            if "\\noselect" in attributes.lower():
+                continue
+            assert client.select(quoted(name), readonly=True)[0] == "OK"
+            rows = [row for row in client.uid("FETCH", "1:*", "(UID FLAGS)")[1] if isinstance(row, bytes)]
             state[name] = {}
             for row in rows:
-                found = re.search(rb"UID (\d+) FLAGS \(([^)]*)\)", row)
-                if found:
-                    flags = frozenset(flag for flag in found[2].decode().split() if flag != "\\Recent")
-                    state[name][int(found[1])] = flags
+                uid, flags = _UID.search(row), _FLAGS.search(row)
+                if uid and flags:
+                    words = flags[1].decode().split()
+                    state[name][int(uid[1])] = frozenset(flag for flag in words if flag != "\\Recent")
     return state
+
+
+def _listed(line: bytes | tuple[bytes, bytes]) -> tuple[str, str]:
+    """(wire name, attributes) of a LIST response, its name quoted, bare or a literal."""
+    if isinstance(line, tuple):
+        return line[1].decode("utf-8", "surrogateescape"), line[0].decode()
+    found = _LISTED.search(line)
+    assert found is not None
+    name = re.sub(rb"\\(.)", rb"\1", found[1]) if found[1] is not None else found[2]
+    return name.decode("utf-8", "surrogateescape"), line[: found.start()].decode()
 
 
 def here(account: MailAccount) -> State:
     """The same from the rows."""
     state: State = {}
     for box in Mailbox.objects.filter(account=account).exclude(phase__in=["gone", "unselectable"]):
-        name = bytes(box.wire_name).decode()
+        name = bytes(box.wire_name).decode("utf-8", "surrogateescape")
         state[name] = {}
         rows = Placement.objects.filter(mailbox=box, state=Placement.State.LIVE)
         for row in rows:
@@ -148,9 +168,9 @@ def here(account: MailAccount) -> State:
     return state
 
 
-def check(dovecot: Dovecot, account: MailAccount) -> None:
+def check(server: Server, account: MailAccount) -> None:
     """The invariants: both sides equal, nothing doubled, nothing owed, every summary as if computed anew."""
-    a, b = here(account), on_server(dovecot, account.address)
+    a, b = here(account), on_server(server, account.address)
     assert a == b, {
         k: (set((a.get(k) or {}).items()) ^ set((b.get(k) or {}).items())) for k in {*a, *b} if a.get(k) != b.get(k)
     }

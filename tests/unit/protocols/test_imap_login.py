@@ -12,7 +12,7 @@ import imapclient
 import pytest
 
 from deploy.demo.tls import DemoCertificate
-from tests.unit.protocols.scripted import CREDENTIAL, PASSWORD, TOKEN, Client, scripted
+from tests.support.scripted import CREDENTIAL, PASSWORD, TOKEN, Client, scripted
 from webmail.protocols import imap
 from webmail.protocols.errors import (
     AuthenticationFailed,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.demo.tls import DemoCertificate
-from tests.unit.protocols.scripted import Client, scripted
+from tests.support.scripted import Client, scripted
 from webmail.protocols import net
 from webmail.protocols.errors import ConnectionLost, HostNotAllowed, TlsFailed, Unreachable
 from webmail.protocols.net import Credential, Endpoint, Secret, dial, resolve_and_vet, vet_address

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from deploy.demo.tls import DemoCertificate
-from tests.unit.protocols.scripted import CREDENTIAL, PASSWORD, TOKEN, Client, Script, scripted
+from tests.support.scripted import CREDENTIAL, PASSWORD, TOKEN, Client, Script, scripted
 from webmail.protocols import pop3
 from webmail.protocols.errors import (
     AuthenticationFailed,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.demo.tls import DemoCertificate
-from tests.unit.protocols.scripted import CREDENTIAL, PASSWORD, TOKEN, Client, Script, Server, scripted
+from tests.support.scripted import CREDENTIAL, PASSWORD, TOKEN, Client, Script, Server, scripted
 from webmail.protocols.errors import (
     AuthenticationFailed,
     ConnectionLost,

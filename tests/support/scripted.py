@@ -53,6 +53,16 @@ class Client:
             self.say(*answer)
         return line
 
+    def exactly(self, size: int) -> bytes:
+        """So many bytes; fewer when the client hung up."""
+        while len(self.rest) < size:
+            data = self.sock.recv(65536)
+            if not data:
+                break
+            self.rest += data
+        taken, self.rest = self.rest[:size], self.rest[size:]
+        return taken
+
     def until(self, end: bytes) -> bytes:
         """All bytes up to and with `end`, or up to where the client hung up."""
         while end not in self.rest:
