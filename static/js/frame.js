@@ -8,3 +8,6 @@ addEventListener("message", (event) => {
     if (frame.contentWindow === event.source) frame.style.blockSize = `${Math.min(TALLEST, Math.ceil(height))}px`;
   }
 });
+
+// A frame that was ready before this module has told its height to nobody: it is asked once.
+for (const frame of document.querySelectorAll("iframe.mail-frame")) frame.contentWindow?.postMessage("height", "*");

@@ -23,8 +23,9 @@ MAX_HEIGHT = 20_000
 
 _LANG = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,4}\Z")
 
-# Height: at most 200 reports, so that no message can keep the application busy. Width: what is still too wide after the
-# style's own rules is made smaller, down to half. Folding: the quote at the end of an HTML mail moves into <details>.
+# Height: at most 200 reports, so that no message can keep the application busy; told again when the page asks, since a
+# frame may be ready before the page listens. Width: what is still too wide after the style's own rules is made smaller,
+# down to half. Folding: the quote at the end of an HTML mail moves into <details>.
 _SCRIPT = """
 addEventListener("DOMContentLoaded", () => {
   const root = document.documentElement, paper = document.getElementById("paper");
@@ -62,6 +63,7 @@ addEventListener("DOMContentLoaded", () => {
   addEventListener("resize", fit);
   addEventListener("load", fit);
   paper.addEventListener("toggle", fit, true);
+  addEventListener("message", (event) => { if (event.source === parent) { last = 0; report(); } });
   fit();
 });
 """
