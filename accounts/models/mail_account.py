@@ -88,6 +88,16 @@ class MailAccount(models.Model):
         """No connection is made while the account is in one of these states."""
         return self.state in (self.State.PASSWORD_REFUSED, self.State.PAUSED, self.State.SUSPENDED)
 
+    @property
+    def resting(self) -> bool:
+        """The server wants no new connection for now; the sync keeps away until ``next_run_at``."""
+        return self.state == self.State.THROTTLED and self.next_run_at > timezone.now()
+
+    @property
+    def told_to_wait(self) -> bool:
+        """The same, and it was the pace of commands that was too much, not the number of connections."""
+        return self.resting and self.error_code != "connections"
+
 
 class Credential(models.Model):
     """The sealed secrets of one account (see accounts.crypto); the admin panel never shows this model."""

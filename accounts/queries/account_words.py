@@ -134,6 +134,13 @@ _TROUBLE: dict[str, tuple[Promise, Promise]] = {
         gettext_lazy("%(host)s asks for patience"),
         gettext_lazy("The server slowed %(account)s down; Mailroom waits and goes on by itself."),
     ),
+    "connections": (
+        gettext_lazy("%(host)s takes no more connections"),
+        gettext_lazy(
+            "Other programs hold as many as it allows for %(account)s. What is here stays readable, and Mailroom tries "
+            "again by itself."
+        ),
+    ),
     "lost": (
         gettext_lazy("The connection to %(host)s broke"),
         gettext_lazy("What is here stays readable, and Mailroom tries again by itself."),
@@ -154,6 +161,7 @@ _CURES: dict[str, Promise] = {
     "host-not-allowed": gettext_lazy("Mark the server as named by an administrator if you trust it there."),
     "tls": gettext_lazy("Give the server its own certificate authority here, or have its certificate renewed."),
     "throttled": gettext_lazy("Mailroom waits as long as the server asked for. Trying sooner may lengthen it."),
+    "connections": gettext_lazy("Mailroom tries again by itself. Its server can allow more connections from here."),
     "lost": gettext_lazy("Mailroom tries again by itself. If it lasts, ask whoever runs the server."),
     "seal": gettext_lazy("Load the key that sealed it, or ask the owner for the password again."),
     "": gettext_lazy("Mailroom tries again by itself. If it lasts, send the server's words to whoever runs it."),

@@ -109,11 +109,15 @@ def remove_server(actor: User, server: MailServer) -> None:
 
 @transaction.atomic
 def sync_now(actor: User, account_id: int) -> bool:
-    """Makes the account due now; False when it is held, refused, or its organisation or owner is out."""
+    """Makes the account due now, even if its server asked for time.
+
+    False when it is held, refused, or its organisation or owner is out.
+    """
     awake = Q(organisation__suspended_at=None, user__is_active=True) & ~Q(state__in=(*_HELD, State.PASSWORD_REFUSED))
     account = MailAccount.objects.select_related("organisation").filter(awake, pk=account_id).first()
     if account is None:
         return False
+    MailAccount.objects.filter(pk=account_id, state=State.THROTTLED).update(**_afresh())
     sync_state.wake(account_id)
     audit.record(actor, Act.ACCOUNT_SYNC, target=account.address, organisation=account.organisation)
     return True
@@ -193,9 +197,8 @@ def _unless_refused(kept: F, new: Value) -> Case:
 
 def _wake(which: Q) -> None:
     now = timezone.now()
-    MailAccount.objects.filter(which).exclude(state__in=(*_HELD, State.PASSWORD_REFUSED)).update(
-        next_run_at=now, woken_at=now
-    )
+    held = (*_HELD, State.PASSWORD_REFUSED, State.THROTTLED)
+    MailAccount.objects.filter(which).exclude(state__in=held).update(next_run_at=now, woken_at=now)
 
 
 @transaction.atomic

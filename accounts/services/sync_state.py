@@ -16,10 +16,14 @@ _HELD = (State.PAUSED, State.SUSPENDED)  # only a person or an administrator end
 
 
 def wake(account_id: int) -> None:
-    """Makes the account due now, unless it is held or its password was refused."""
+    """Makes the account due now, unless it is held or its password was refused.
+
+    One whose server asked for time stays due when that is over.
+    """
     now = timezone.now()
+    due = Case(When(state=State.THROTTLED, then=F("next_run_at")), default=Value(now))
     MailAccount.objects.filter(pk=account_id).exclude(state__in=(*_HELD, State.PASSWORD_REFUSED)).update(
-        next_run_at=now, woken_at=now
+        next_run_at=due, woken_at=now
     )
 
 

@@ -19,6 +19,7 @@ from accounts.crypto import SealBroken
 from accounts.models import MailAccount
 from accounts.services import sync_state
 from webmail import connections, storage
+from webmail.failures import note_refusal
 from webmail.jobs import Job, enqueue
 from webmail.mime.addresses import Address, parse_addresses
 from webmail.mime.build import Attachment, Composition, new_message_id, write_message
@@ -39,10 +40,11 @@ def follow(draft_id: int) -> None:
     draft = (
         Draft.objects.select_related("account__incoming", "account__credential", "identity", "original")
         .filter(pk=draft_id, account__protocol=MailAccount.Protocol.IMAP)
+        .filter(account__state__in=[MailAccount.State.WORKING, MailAccount.State.NEW])
         .filter(user__is_active=True, account__organisation__suspended_at=None)
         .first()
     )
-    if draft is None or draft.account.stopped or not _due(draft) or _busy(draft):
+    if draft is None or not _due(draft) or _busy(draft):
         return
     box = Mailbox.objects.filter(account=draft.account, role=Mailbox.Role.DRAFTS).exclude(phase="gone").first()
     if box is None:
@@ -52,6 +54,7 @@ def follow(draft_id: int) -> None:
             _follow(session, draft, box)
     except (MailServerError, SealBroken, OSError, ValueError) as error:  # ValueError: an address not yet writable
         log.info("draft %s: copy on the server waits: %s", draft_id, type(error).__name__)
+        note_refusal(draft.account, error)
         return
     sync_state.wake(draft.account_id)
     enqueue(Job.SYNC_ACCOUNT, draft.account_id)

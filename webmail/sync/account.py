@@ -1,6 +1,7 @@
 """One pass over one account, from lease to next date.
 
-Invariants: nobody works an account without its lease; a held or suspended account is not connected to; whatever goes
+Invariants: nobody works an account without its lease; a held or suspended account, or one whose server asked
+for time, is not connected to; whatever goes
 wrong ends as a state and a date on the account, and the worker lives on; an account that is deleted meanwhile ends
 the pass quietly; a wake-up that came during the pass is answered before the account rests.
 """
@@ -18,12 +19,12 @@ from django.utils import timezone
 from accounts.crypto import SealBroken
 from accounts.models import MailAccount
 from accounts.services import provisioning, sync_state
-from webmail import live
+from webmail import failures, live
 from webmail.connections import open_imap
 from webmail.protocols.errors import HostNotAllowed, MailServerError, TlsFailed, Unreachable
 from webmail.protocols.values import MailboxStatus
-from webmail.sync import failures, plan, pop, remote_ops, schedule
 from webmail.sync import lease as leases
+from webmail.sync import plan, pop, remote_ops, schedule
 from webmail.sync.backfill import backfill, unfinished
 from webmail.sync.folders import Folder, reconcile
 from webmail.sync.lease import Lease, LeaseLost
@@ -84,7 +85,7 @@ def _load(account_id: int) -> MailAccount | None:
         .filter(pk=account_id, user__is_active=True, organisation__suspended_at=None)
         .first()
     )
-    return None if account is None or account.stopped else account
+    return None if account is None or account.stopped or account.resting else account
 
 
 def _work(account: MailAccount, lease: Lease, *, older: bool) -> Result:
@@ -195,14 +196,7 @@ def _failed(account: MailAccount, error: Exception) -> None:
     if isinstance(error, Unreachable | TlsFailed | HostNotAllowed) and provisioning.next_guess(account):
         log.info("account %s: the guessed server does not answer, the next one is tried", account.pk)
         return  # still due, and nothing to tell yet
-    verdict = failures.judge(error, failures=account.failures, refused_logins=account.refused_logins)
-    sync_state.fail(
-        account.pk,
-        state=verdict.state,
-        code=verdict.code,
-        server_line=verdict.server_line,
-        next_run_at=timezone.now() + verdict.after,
-    )
+    verdict = failures.note(account, error)
     log.info("account %s: %s", account.pk, verdict.code)
     if verdict.state != account.state or verdict.code != account.error_code:
         live.publish(account.user_id, "account", account=account.pk)
@@ -215,6 +209,11 @@ def _woken_after(account_id: int, seen: object) -> bool:
         waiting = waiting.filter(woken_at__gt=seen)
     return bool(
         waiting.exclude(
-            state__in=[MailAccount.State.PAUSED, MailAccount.State.SUSPENDED, MailAccount.State.PASSWORD_REFUSED]
+            state__in=[
+                MailAccount.State.PAUSED,
+                MailAccount.State.SUSPENDED,
+                MailAccount.State.PASSWORD_REFUSED,
+                MailAccount.State.THROTTLED,
+            ]
         ).update(next_run_at=timezone.now())
     )

@@ -8,26 +8,24 @@ falls back to the whole message. RFC 9051 section 6.4.5 (BODY.PEEK).
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError
-from django.utils import timezone
 
 from accounts.crypto import SealBroken
 from accounts.models import MailAccount
-from accounts.services import sync_state
 from webmail import live, storage
+from webmail.failures import note_refusal
 from webmail.mime.parse import ParsedMessage, encoded_bytes, parse_message, part_bytes
 from webmail.mime.part import Part, find_part
 from webmail.mime.structure import parse_bodystructure, tree_has_attachments
 from webmail.mime.transfer import decode_transfer
 from webmail.models import Mailbox, Message, MessageBody, Placement, RemoteOp
-from webmail.protocols.errors import AuthenticationFailed, CommandFailed, MailServerError
+from webmail.protocols.errors import CommandFailed, MailServerError, Throttled
 from webmail.protocols.imap import Session
 from webmail.render.html import SANITIZER_VERSION
-from webmail.sync import failures, warm
+from webmail.sync import warm
 from webmail.sync.body_rows import record_part, write
 from webmail.sync.content import LARGEST_TEXT, read_content
 from webmail.sync.decoding import Decoder
@@ -76,7 +74,7 @@ def fetch_part(message_id: int, path: str) -> None:
             digest = _over_the_wire(message, lambda session, box, uid: _stream(session, message, uid, path, encoding))
     except (MailServerError, SealBroken, FileNotFoundError) as error:
         log.info("part of message %s: %s", message_id, type(error).__name__)
-        _note_refusal(message.account, error)
+        note_refusal(message.account, error)
         return
     record_part(message, path, digest)
     _tell(message)
@@ -116,6 +114,8 @@ def _over_the_wire(message: Message, work: Fetch) -> Any:
     """Runs ``work`` where the message lies on the server. Raises MailServerError, SealBroken."""
     if message.account.stopped or message.account.protocol != MailAccount.Protocol.IMAP:
         raise CommandFailed(STOPPED if message.account.stopped else GONE, code="NONEXISTENT")
+    if message.account.told_to_wait:
+        raise Throttled(message.account.server_line)
     places = list(_places(message))
     error = CommandFailed(GONE, code="NONEXISTENT")
     for box, uid in places:
@@ -225,7 +225,7 @@ def _outcome(message: Message) -> Iterator[None]:
     try:
         yield
     except (MailServerError, SealBroken) as error:
-        _note_refusal(message.account, error)
+        note_refusal(message.account, error)
         words = error.server_line if isinstance(error, MailServerError) else ""
         _fail(message, words or ELSEWHERE)
     except IntegrityError:
@@ -245,19 +245,6 @@ def _fail(message: Message, words: str) -> None:
     except IntegrityError:
         return
     _tell(message)
-
-
-def _note_refusal(account: MailAccount, error: Exception) -> None:
-    """A refused password counts here too, so that clicking on mail cannot lock the account at its server."""
-    if isinstance(error, AuthenticationFailed):
-        verdict = failures.judge(error, failures=account.failures, refused_logins=account.refused_logins)
-        sync_state.fail(
-            account.pk,
-            state=verdict.state,
-            code=verdict.code,
-            server_line=verdict.server_line,
-            next_run_at=timezone.now() + timedelta(seconds=verdict.after.total_seconds()),
-        )
 
 
 def _tell(message: Message) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from webmail.failures import judge
 from webmail.protocols.errors import (
     AuthenticationFailed,
     ConnectionLost,
@@ -19,13 +20,13 @@ from webmail.protocols.errors import (
     ProtocolViolation,
     Throttled,
     TlsFailed,
+    TooManyConnections,
     Unreachable,
 )
 from webmail.protocols.values import HeaderRow
 from webmail.sync import rows
 from webmail.sync.ahead import ahead
 from webmail.sync.decoding import Decoder
-from webmail.sync.failures import judge
 from webmail.watch.pacing import Pacing, wait_after
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,6 +42,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
         (ConnectionLost(), 1, 0, "unreachable", "lost", 6),
         (Throttled(retry_after=299.91), 0, 0, "throttled", "throttled", 299.91),
         (Throttled(), 0, 0, "throttled", "throttled", 300),
+        (TooManyConnections(), 0, 0, "throttled", "connections", 30),
         (TlsFailed(), 0, 0, "failing", "tls", 3600),
         (ProtocolViolation(), 0, 0, "failing", "protocol", 60),
         (ZeroDivisionError("somebody's mail"), 3, 0, "failing", "internal", 480),

@@ -1,8 +1,8 @@
-"""What a failed pass means for its account: a state, a code without words, and when to try again. Pure.
+"""What a failure means for its account: a state, a code without words, and when to try again.
 
-Invariants: a password that was refused three times is not tried again until it changes, since servers lock accounts;
-what the server asked for in seconds is honoured; everything else waits longer each time, with jitter so that a server
-that comes back is not met by everybody at once.
+Invariants: a password that was refused three times, to whomever, is not tried again until it changes, since servers
+lock accounts; what the server asked for in seconds is honoured; everything else waits longer each time, with jitter so
+that a server that comes back is not met by everybody at once.
 """
 
 import random
@@ -10,8 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.utils import timezone
+
 from accounts.crypto import SealBroken
 from accounts.models import MailAccount
+from accounts.services import sync_state
 from webmail.protocols.errors import (
     AuthenticationFailed,
     ConnectionLost,
@@ -42,13 +45,39 @@ class Verdict:
 def judge(
     error: Exception, *, failures: int, refused_logins: int, jitter: Callable[[], float] = random.random
 ) -> Verdict:
-    """The verdict on a pass that ended with this error, after so many failures and refused logins before it."""
+    """The verdict on what ended with this error, after so many failures and refused logins before it. Pure."""
     line = error.server_line if isinstance(error, MailServerError) else ""
-    code = error.kind if isinstance(error, MailServerError) else "seal" if isinstance(error, SealBroken) else "internal"
     state, seconds = _state_and_wait(error, failures=min(failures, 30), refused_logins=refused_logins)
     if not (isinstance(error, MailServerError) and error.retry_after):
         seconds *= 0.75 + 0.5 * jitter()
-    return Verdict(state, code, line, timedelta(seconds=seconds))
+    return Verdict(state, _code(error), line, timedelta(seconds=seconds))
+
+
+def note(account: MailAccount, error: Exception) -> Verdict:
+    """Writes the verdict on the account, whose columns were read before the try."""
+    verdict = judge(error, failures=account.failures, refused_logins=account.refused_logins)
+    sync_state.fail(
+        account.pk,
+        state=verdict.state,
+        code=verdict.code,
+        server_line=verdict.server_line,
+        next_run_at=timezone.now() + verdict.after,
+    )
+    return verdict
+
+
+def note_refusal(account: MailAccount, error: Exception) -> None:
+    """For whoever connects besides the sync: a refused password and a wish to be left alone are the account's."""
+    if isinstance(error, AuthenticationFailed | Throttled):
+        note(account, error)
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, TooManyConnections):
+        return "connections"
+    if isinstance(error, MailServerError):
+        return error.kind
+    return "seal" if isinstance(error, SealBroken) else "internal"
 
 
 def _state_and_wait(error: Exception, *, failures: int, refused_logins: int) -> tuple[str, float]:
