@@ -1,8 +1,9 @@
 """The copy in Sent, once: a step of its own that can be repeated and never sends anything (RFC 9051 section 6.3.12).
 
 Invariants: one worker at a time, by a claim that outlasts the upload; the destination's UIDNEXT is committed before
-APPEND, and a repeated try looks among newer UIDs for the Message-ID first; servers that keep the copy themselves are
-given time to, and only filled in for when they did not. POP3 accounts keep theirs here (sync.local_sent).
+APPEND, and a repeated try looks among newer UIDs for the Message-ID first; a server that kept the copy itself is
+noticed and remembered; those known for it are given time to, and only filled in for when they did not; an account in
+trouble is left to the sync. POP3 accounts keep theirs here (sync.local_sent).
 """
 
 import logging
@@ -15,6 +16,7 @@ from accounts.crypto import SealBroken
 from accounts.models import MailAccount
 from accounts.services import sync_state
 from webmail import connections, storage
+from webmail.failures import note_refusal
 from webmail.jobs import Job, enqueue
 from webmail.models import Mailbox, Outgoing
 from webmail.protocols import imap
@@ -25,7 +27,10 @@ log = logging.getLogger(__name__)
 _MOST_TRIES = 8
 _SELF_FILING = (".gmail.com", ".office365.com", ".outlook.com", ".mail.me.com", ".zoho.com", ".zoho.eu")
 _LOOKED = 3  # times a self-filing server is looked at before the copy is filed for it
+_CONNECTED = (MailAccount.State.WORKING, MailAccount.State.NEW)
 _RECENT = 200  # UIDs from the end of Sent that are looked at
+_NEWEST = 20  # the same on a server that is not known for filing itself
+_LEARNT = "files_sent"  # in MailAccount.settings_seen: copies were found that we had not filed
 _CLAIM_LASTS = timedelta(minutes=5)
 _SLOWEST = 32 * 1024  # octets of an upload in a second
 
@@ -37,7 +42,8 @@ def file_sent(outgoing_id: int) -> None:
     outgoing = (
         Outgoing.objects.select_related("account__incoming", "account__outgoing", "account__credential")
         .filter(pk=outgoing_id, filing=Filing.WAITING, sent_at__isnull=False)
-        .filter(account__protocol=MailAccount.Protocol.IMAP)
+        .filter(account__protocol=MailAccount.Protocol.IMAP, account__state__in=_CONNECTED)
+        .filter(user__is_active=True, account__organisation__suspended_at=None)
         .first()
     )
     if outgoing is None or not _claim(outgoing):
@@ -48,6 +54,7 @@ def file_sent(outgoing_id: int) -> None:
             done = _file(session, outgoing, _sent_name(session, box))
     except (MailServerError, SealBroken, OSError) as error:
         log.warning("outgoing %s: copy in Sent waits: %s", outgoing_id, type(error).__name__)
+        note_refusal(outgoing.account, error)
         done = ""
     _note(outgoing, done)
 
@@ -77,11 +84,12 @@ def _file(session: imap.Session, outgoing: Outgoing, name: bytes) -> str:
     uidnext = session.status(name).uidnext or 1
     if outgoing.filing_uidnext is not None and _is_there(session, outgoing, name, since=outgoing.filing_uidnext):
         return Filing.FILED
-    if _files_itself(outgoing):
-        if _is_there(session, outgoing, name, since=max(1, uidnext - _RECENT)):
-            return Filing.SERVER
-        if outgoing.filing_attempts < _LOOKED:
-            return ""
+    files_itself = _files_itself(outgoing)
+    if _is_there(session, outgoing, name, since=max(1, uidnext - (_RECENT if files_itself else _NEWEST))):
+        _learn(outgoing.account)
+        return Filing.SERVER
+    if files_itself and outgoing.filing_attempts < _LOOKED:
+        return ""
     Outgoing.objects.filter(pk=outgoing.pk).update(filing_uidnext=uidnext)
     data = storage.read(outgoing.account_id, outgoing.sent_copy_digest)
     session.append(name, data, flags=["\\Seen"], internaldate=outgoing.sent_at)
@@ -95,7 +103,15 @@ def _is_there(session: imap.Session, outgoing: Outgoing, name: bytes, *, since: 
 
 def _files_itself(outgoing: Outgoing) -> bool:
     server = outgoing.account.outgoing
-    return server is not None and f".{server.host}".endswith(_SELF_FILING)
+    known = server is not None and f".{server.host}".endswith(_SELF_FILING)
+    return known or bool(outgoing.account.settings_seen.get(_LEARNT))
+
+
+def _learn(account: MailAccount) -> None:
+    """The server files what it submits: from now on it is given the time to."""
+    if not account.settings_seen.get(_LEARNT):
+        account.settings_seen = account.settings_seen | {_LEARNT: True}
+        MailAccount.objects.filter(pk=account.pk).update(settings_seen=account.settings_seen)
 
 
 def _note(outgoing: Outgoing, done: str) -> None:
