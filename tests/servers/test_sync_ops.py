@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,9 +12,6 @@ from tests.support.dovecot import Dovecot
 from webmail.models import Flag, Mailbox, Placement, RemoteOp
 from webmail.protocols import imap_change
 from webmail.protocols.errors import CommandFailed, ConnectionLost
-from webmail.protocols.imap_wire.encode import Argument
-from webmail.protocols.imap_wire.scanner import Response
-from webmail.protocols.imap_wire.wire import Wire
 from webmail.protocols.values import MoveResult
 from webmail.services import actions, targets, undo
 from webmail.services.ops import Spot
@@ -160,20 +156,6 @@ def test_a_crash_between_copy_and_removal_leaves_one_copy(
     assert len(on_server(dovecot, account.address)["Archive"]) == 3
 
 
-def test_a_move_without_uidplus_touches_nobody_elses_mail(
-    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with other_client(dovecot, account.address) as client:
-        client.uid("STORE", "50", "+FLAGS", r"(\Deleted)")
-    forbid(monkeypatch, "MOVE", "UIDPLUS")
-    actions.move(account.user, "move", spots(account, 1), box(account, "archive"))
-    sync(account)
-    state = on_server(dovecot, account.address)
-    assert set(state["INBOX"]) == set(range(1, 61))
-    assert len(state["Archive"]) == 1
-    assert Mailbox.objects.get(account=account, role="inbox").total == 58
-
-
 def test_a_refused_move_goes_back_and_says_why(
     dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,26 +189,6 @@ def test_a_message_that_is_gone_elsewhere_is_given_up(dovecot: Dovecot, account:
     sync(account)
     check(dovecot, account)
     assert "no longer" in RemoteOp.objects.get().error
-
-
-def test_ten_thousand_marks_are_few_commands(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
-    account = imap_account(dovecot)
-    dovecot.load_maildir(account.address, [message(n) for n in range(1500)])
-    sync(account)
-    commands: list[tuple[object, ...]] = []
-    run = Wire.run
-
-    def noting(wire: Wire, *words: Argument, **options: Any) -> Iterator[Response]:
-        commands.append(words[:2])
-        return run(wire, *words, **options)
-
-    monkeypatch.setattr(Wire, "run", noting)
-    with_all = lock(targets.in_mailbox(account.user, box(account, "inbox")))
-    odd = [spot for spot in with_all if spot.uid is not None and spot.uid % 2]
-    actions.change_flags(account.user, "read", odd, set_=Flag.SEEN, clear=0)
-    sync(account)
-    check(dovecot, account)
-    assert commands.count((b"UID", b"STORE")) <= 2
 
 
 def test_a_new_folder_is_made_on_the_server_before_mail_goes_there(dovecot: Dovecot, account: MailAccount) -> None:

@@ -92,6 +92,9 @@ protocol imap {{
 mail_attribute_dict = file:%h/attributes
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
@@ -137,7 +140,8 @@ class Ports:
 class Dovecot:
     """A running Dovecot with its users. Users are made by `add_user` and never shared between tests."""
 
-    def __init__(self, home: Path, tls: DemoCertificate, *, storage: str = "maildir") -> None:
+    def __init__(self, home: Path, tls: DemoCertificate, *, storage: str = "maildir", settings: str = "") -> None:
+        """`settings` are lines of dovecot.conf that come last, so that they win."""
         self.home = home
         self.tls = tls
         self.ports = Ports(free_port(), free_port(), free_port(), free_port())
@@ -145,6 +149,7 @@ class Dovecot:
         self.users: dict[str, str] = {}
         self._log = home / "start.log"
         self._storage = storage
+        self._settings = settings
         self._account = unprivileged()
         self._child: subprocess.Popen[bytes] | None = None
         self._count = 0
@@ -173,7 +178,7 @@ class Dovecot:
             pop3=self.ports.pop3,
             pop3s=self.ports.pop3s,
         )
-        (self.home / "dovecot.conf").write_text(config)
+        (self.home / "dovecot.conf").write_text(config + self._settings)
         binary = shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
         if binary is None:
             raise RuntimeError("Dovecot is not installed; deploy/test installs what the tests need.")

@@ -80,8 +80,9 @@ class Submission:
     def fail(self, at: str, answer: str | None) -> None:
         """Arrange that the next time `at` comes, `answer` is given; None drops the connection without a word.
 
-        `at` is "CONNECT", a command's first word (MAIL, RCPT, DATA, AUTH …), "CONTENT" (after the final dot, message
-        refused) or "TAKEN" (the message is taken and delivered, then the connection drops or `answer` is given).
+        `at` is "CONNECT", a command's first word (MAIL, RCPT, DATA, AUTH …), "RCPT" with an address, "BODY" (within the
+        content), "CONTENT" (after the final dot, message refused) or "TAKEN" (the message is taken and delivered, then
+        the connection drops or `answer` is given).
         """
         with self._lock:
             self._arranged[at] = answer
@@ -172,6 +173,15 @@ class _Handler(socketserver.BaseRequestHandler):
             self._say(*usual)
         return not arranged
 
+    def _obey_one_of(self, places: tuple[str, ...], usual: str) -> bool:
+        """The same for the first of these places where a failure was arranged."""
+        for at in places[:-1]:
+            arranged, answer = self.sink.arranged(at)
+            if arranged:
+                self._fail(answer)
+                return False
+        return self._obey(places[-1], usual)
+
     def _fail(self, answer: str | None) -> None:
         if answer is None:
             self.session.lines.append("S: (drops the connection)")
@@ -239,7 +249,7 @@ class _Handler(socketserver.BaseRequestHandler):
             self._say("503 5.5.1 MAIL first")
         elif address.endswith("@" + self.sink.domain) and address not in self.sink.users:
             self._say("550 5.1.1 No such user here")
-        elif self._obey("RCPT", "250 2.1.5 Ok"):
+        elif self._obey_one_of((f"RCPT {address}", "RCPT"), "250 2.1.5 Ok"):
             self.rcpt_tos.append(address)
 
     def _on_data(self, rest: str) -> None:
@@ -248,6 +258,9 @@ class _Handler(socketserver.BaseRequestHandler):
             return
         if not self._obey("DATA", "354 End with a dot"):
             return
+        if self.sink.arranged("BODY")[0]:
+            self.file.readline()
+            self._fail(None)
         content = bytearray()
         while (line := self.file.readline()) not in (b".\r\n", b""):
             content += line[1:] if line.startswith(b".") else line
@@ -270,5 +283,5 @@ class _Handler(socketserver.BaseRequestHandler):
         self._say("250 2.0.0 Ok")
 
     def _on_quit(self, rest: str) -> None:
-        self._say("221 2.0.0 Bye")
+        self._obey("QUIT", "221 2.0.0 Bye")
         raise _Gone

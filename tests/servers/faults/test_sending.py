@@ -1,0 +1,164 @@
+"""Sending while the submission server hangs up, refuses and defers: what left is known, and nobody gets it twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import MailAccount, User
+from tests.servers.faults.rounds import rounds
+from tests.servers.sync_rig import check, sync
+from tests.servers.test_delivery import Sender, friend, sender
+from tests.servers.test_delivery_races import due
+from tests.support.submission import Accepted
+from webmail import connections
+from webmail.delivery import file_sent
+from webmail.delivery.submit import submit
+from webmail.jobs import Job
+from webmail.models import Outgoing
+from webmail.services import outbox
+from webmail.tasks.send import file_copy_in_sent
+
+__all__ = ["friend", "sender"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+State = Outgoing.State
+BEFORE_THE_DOT = ("CONNECT", "EHLO", "AUTH", "MAIL", "RCPT", "DATA")
+NOT_TAKEN = ("BODY", "CONTENT")
+EXPECTED = {
+    **{at: {State.DEFERRED} for at in BEFORE_THE_DOT},
+    "BODY": {State.DEFERRED, State.UNKNOWN},  # the dot of a small message is on its way before the cut is noticed
+    "CONTENT": {State.UNKNOWN},
+    "TAKEN": {State.UNKNOWN},
+    "QUIT": {State.SENT},
+}
+
+
+def received(account: MailAccount, mailbox: bytes) -> Counter[bytes]:
+    """How often each Message-ID lies in a mailbox of the person who signs in like this account."""
+    with connections.open_imap(account) as session:
+        seen = session.select(mailbox, read_only=True)
+        uids = session.search_uids(1, max(seen.uidnext - 1, 1)) if seen.exists else ()
+        headers = [session.fetch_section(uid, "HEADER", max_bytes=100_000) for uid in uids]
+    lines = [line for header in headers for line in header.split(b"\r\n") if line.lower().startswith(b"message-id:")]
+    return Counter(line.partition(b"<")[2].rstrip(b">") for line in lines)
+
+
+def try_again(made: Outgoing) -> None:
+    """The time of the next try has come."""
+    Outgoing.objects.filter(pk=made.pk).update(send_after=timezone.now())
+    submit(made.pk)
+    made.refresh_from_db()
+
+
+def file(made: Outgoing) -> None:
+    """The copy in Sent, asked for twice as a broker does that delivers a job again."""
+    for _ in range(2):
+        Outgoing.objects.filter(pk=made.pk).update(filing_after=timezone.now())
+        file_copy_in_sent(made.pk)
+
+
+def test_f35_a_cut_anywhere_leaves_one_copy_or_a_question(sender: Sender) -> None:
+    places = list(EXPECTED)
+    sent: list[str] = []
+    for number, chance in enumerate(rounds(len(places))):
+        at = places[number % len(places)] if number < len(places) else chance.choice(places)
+        sender.submission.fail(at, None)
+        made = sender.send(sender.account.address)
+        state = made.state
+        assert state in EXPECTED[at], at
+        for _ in range(chance.randrange(3)):  # a broker that delivers the job again, and the dispatcher's next looks
+            submit(made.pk)
+        made.refresh_from_db()
+        assert made.state == state
+        if state == State.UNKNOWN and at in NOT_TAKEN:
+            assert outbox.try_again(made)  # the person asked the recipient
+        elif state == State.UNKNOWN:
+            assert outbox.settle(made)
+        if at != "TAKEN":
+            try_again(made)
+        file(made)
+        made.refresh_from_db()
+        assert (at, made.state, made.filing) == (at, State.SENT, Outgoing.Filing.FILED)
+        sent.append(made.message_id)
+    once = Counter({message_id.encode(): 1 for message_id in sent})
+    assert received(sender.account, b"INBOX") == once
+    assert received(sender.account, b"Sent") == once
+    sync(sender.account)
+    check(sender.dovecot, sender.account)
+
+
+def test_f36_each_recipient_has_an_outcome_of_their_own(sender: Sender, friend: str) -> None:
+    refused, greylisted, hidden = "nobody@elsewhere.test", sender.dovecot.add_user(), sender.dovecot.add_user()
+    sender.submission.fail(f"RCPT {refused}", "550 5.1.1 no such user")
+    sender.submission.fail(f"RCPT {greylisted}", "450 4.2.0 come back later")
+    made = sender.send(f"{friend}, {refused}, {greylisted}", bcc=hidden)
+    outcomes = dict(made.recipients.values_list("address", "state"))
+    assert outcomes == {friend: "accepted", refused: "refused", greylisted: "deferred", hidden: "accepted"}
+    assert made.state == State.DEFERRED
+    try_again(made)
+    assert made.state == State.PARTIAL
+    first, second = sender.submission.accepted
+    assert (first.rcpt_tos, second.rcpt_tos) == ((friend, hidden), (greylisted,))
+    assert first.content == second.content
+    assert hidden.encode() not in first.content
+    file(made)
+    assert [copy.count(hidden.encode()) for copy in sender.in_sent()] == [1]
+    sync(sender.account)
+    check(sender.dovecot, sender.account)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known for it", "found out"])
+def test_f38_a_server_that_files_itself_gets_no_second_copy(
+    sender: Sender, friend: str, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    if known:
+        monkeypatch.setattr(file_sent, "_SELF_FILING", (".localhost",))
+    take = sender.submission.take
+
+    def take_and_file(message: Accepted) -> None:
+        take(message)
+        with connections.open_imap(sender.account) as session:
+            session.append(b"Sent", message.content, flags=["\\Seen"])
+
+    monkeypatch.setattr(sender.submission, "take", take_and_file)
+    for _ in range(2):
+        made = sender.send(friend)
+        file(made)
+        made.refresh_from_db()
+        assert made.filing == Outgoing.Filing.SERVER
+    assert list(received(sender.account, b"Sent").values()) == [1, 1]
+    sync(sender.account)
+    check(sender.dovecot, sender.account)
+
+
+def test_f38_a_server_known_to_file_itself_that_does_not_is_filled_in_for(
+    sender: Sender, friend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_sent, "_SELF_FILING", (".localhost",))
+    made = sender.send(friend)
+    for _ in range(5):
+        file(made)
+    made.refresh_from_db()
+    assert (made.filing, len(sender.in_sent())) == (Outgoing.Filing.FILED, 1)
+    sync(sender.account)
+    check(sender.dovecot, sender.account)
+
+
+@pytest.mark.parametrize("who", ["account", "person"])
+def test_f38_no_copy_is_filed_for_who_may_not_connect(sender: Sender, friend: str, who: str) -> None:
+    made = sender.send(friend)
+    if who == "account":
+        MailAccount.objects.update(state=MailAccount.State.PAUSED)
+    else:
+        User.objects.update(is_active=False)
+    file(made)
+    assert (Job.FILE_SENT.value, made.pk) not in due()
+    MailAccount.objects.update(state=MailAccount.State.WORKING)
+    User.objects.update(is_active=True)
+    Outgoing.objects.update(filing_after=timezone.now())
+    assert (Job.FILE_SENT.value, made.pk) in due()
+    file(made)
+    assert len(sender.in_sent()) == 1
