@@ -30,6 +30,7 @@ mail = [
     path("search/", searching.search, name="search"),
     path("actions/", acting.act, name="act"),
     path("undo/<uuid:action_id>/", acting.undo, name="undo"),
+    path("message/<int:message_id>/download/", acting.download, name="pop_download"),
     path("message/<int:message_id>/source/", reading.source, name="source"),
     path("message/<int:message_id>/attachment/<str:path>/", reading.attachment, name="attachment"),
     path("m/<str:token>/", reading.frame, name="frame"),

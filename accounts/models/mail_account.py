@@ -51,6 +51,8 @@ class MailAccount(models.Model):
         _("mail on the POP3 server"), max_length=6, choices=PopPolicy.choices, default=PopPolicy.KEEP
     )
     pop_days = models.PositiveSmallIntegerField(_("days"), default=14)
+    # larger messages stay on the server until they are asked for; 0: all do
+    pop_limit_mb = models.PositiveSmallIntegerField(_("download messages up to (MB)"), default=150)
 
     # owned by the sync
     state = models.CharField(_("state"), max_length=11, choices=State.choices, default=State.NEW)

@@ -75,7 +75,9 @@ def fetching(account: MailAccount) -> str:
     done, total = account.progress_done, account.progress_total
     if not total or done >= total or account.state not in (State.NEW, State.WORKING):
         return ""
-    words = _("Fetching %(done)s of %(total)s") % {"done": f"{done:,}", "total": f"{total:,}"}
+    pop3 = account.protocol == MailAccount.Protocol.POP3
+    words = _("Downloading %(done)s of %(total)s") if pop3 else _("Fetching %(done)s of %(total)s")
+    words %= {"done": f"{done:,}", "total": f"{total:,}"}
     if account.progress_since and done > 200:
         seconds = (timezone.now() - account.progress_since).total_seconds()
         words += " · " + _time_left(seconds / done * (total - done))

@@ -58,6 +58,7 @@ def change(
     outgoing: ServerChoice | None,
     pop_policy: str,
     pop_days: int,
+    pop_limit_mb: int = 150,
     password: str = "",
 ) -> None:
     """Writes the person's choices; with a password, seals it and starts again from a clean slate."""
@@ -68,8 +69,9 @@ def change(
         account.outgoing = None
     elif not same_server(account.outgoing, outgoing):
         account.outgoing = provisioning.server_for(account.organisation, outgoing)
-    account.pop_policy, account.pop_days = pop_policy, pop_days
-    account.save(update_fields=["label", "username", "incoming", "outgoing", "pop_policy", "pop_days"])
+    account.pop_policy, account.pop_days, account.pop_limit_mb = pop_policy, pop_days, pop_limit_mb
+    columns = ["label", "username", "incoming", "outgoing", "pop_policy", "pop_days", "pop_limit_mb"]
+    account.save(update_fields=columns)
     if password:
         new_password(account, password)
 

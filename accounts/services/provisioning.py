@@ -41,6 +41,7 @@ def add_account(
     outgoing_password: str = "",
     pop_policy: str = MailAccount.PopPolicy.KEEP,
     pop_days: int = 14,
+    pop_limit_mb: int = 150,
 ) -> MailAccount:
     """A new account, due for its first sync. Servers not named are an administrator's for the domain, else guessed."""
     address = address.strip()
@@ -62,6 +63,7 @@ def add_account(
         position=MailAccount.objects.filter(user=user).count(),
         pop_policy=pop_policy,
         pop_days=pop_days,
+        pop_limit_mb=pop_limit_mb,
         settings_seen={"guesses": [asdict(guess) for guess in guesses[1:]] if fetch_from is None else []},
     )
     credentials.store(account, password=password, outgoing_password=outgoing_password)

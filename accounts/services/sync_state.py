@@ -27,6 +27,11 @@ def wake(account_id: int) -> None:
     )
 
 
+def wake_at(account_id: int, when: datetime) -> None:
+    """Makes the account due then, unless it is due before."""
+    MailAccount.objects.filter(pk=account_id, next_run_at__gt=when).update(next_run_at=when)
+
+
 def succeed(account_id: int, *, next_run_at: datetime) -> None:
     """A pass ended well: failures are forgotten and the next run is set (earlier if a wake-up came meanwhile)."""
     now = timezone.now()

@@ -53,6 +53,7 @@ def an_outgoing(who: Somebody) -> Outgoing:
 OWNED: dict[str, Arguments] = {
     "mailbox": lambda a: [a.account.pk, a.inbox.pk],
     "thread": lambda a: [a.account.pk, a.inbox.pk, a.placement.thread_id],
+    "pop_download": lambda a: [a.placement.message_id],
     "source": lambda a: [a.placement.message_id],
     "attachment": lambda a: [a.placement.message_id, "2"],
     "undo": lambda a: [Action.objects.create(user=a.user, kind="read").pk],
@@ -81,7 +82,7 @@ OPEN: dict[str, Arguments] = {
     "inline_part": lambda a: [frame_token(a.user, a.placement.message_id), "2"],
 }
 BY_TOKEN = {"frame", "inline_part"}
-POST_ONLY = {"act", "undo", "signout"}
+POST_ONLY = {"act", "undo", "signout", "pop_download"}
 
 
 def routes() -> list[URLPattern]:

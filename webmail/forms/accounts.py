@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Identity, MailAccount, MailServer
@@ -12,6 +13,7 @@ from accounts.services.lifecycle import same_server
 from accounts.services.provisioning import ServerChoice
 from webmail.models import Mailbox
 from webmail.queries.nav import display_name
+from webmail.queries.settings import CopyChoice
 
 from .lines import BodyField, LineField
 
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
 else:  # generic for the type checker only
     _IdentityModelForm = forms.ModelForm
 
+POP_LIMITS = (
+    (150, _("Everything (up to 150 MB)")),
+    *((size, format_lazy(_("Messages up to {size} MB"), size=size)) for size in (50, 25, 10, 5, 1)),
+    (0, _("Only the beginning of each message")),
+)
 ROLES = (Mailbox.Role.DRAFTS, Mailbox.Role.SENT, Mailbox.Role.ARCHIVE, Mailbox.Role.JUNK, Mailbox.Role.TRASH)
 
 
@@ -67,9 +74,22 @@ class ServersMixin(forms.Form):
         label=_("Mail on the server"), required=False, choices=MailAccount.PopPolicy.choices, initial="keep"
     )
     pop_days = forms.IntegerField(label=_("Days"), required=False, min_value=1, max_value=3650, initial=14)
+    pop_limit_mb = forms.TypedChoiceField(
+        label=_("Download"),
+        required=False,
+        choices=POP_LIMITS,
+        coerce=int,
+        empty_value="",
+        initial=150,
+        help_text=_("Of larger messages you see the beginning, and download or delete them from there."),
+    )
 
     def clean_pop_policy(self) -> str:
         return self.cleaned_data.get("pop_policy") or MailAccount.PopPolicy.KEEP
+
+    def clean_pop_limit_mb(self) -> int:
+        typed = self.cleaned_data.get("pop_limit_mb")
+        return typed if isinstance(typed, int) else 150
 
     def clean_pop_days(self) -> int:
         return self.cleaned_data.get("pop_days") or 14
@@ -111,10 +131,23 @@ class AccountForm(ServersMixin):
 
     field_order = ("label",)
 
-    def __init__(self, data: Any = None, *, account: MailAccount) -> None:
+    def __init__(self, data: Any = None, *, account: MailAccount, copies: CopyChoice | None = None) -> None:
         self.account = account
-        super().__init__(data, initial=_initial(account))
+        super().__init__(data, initial=_initial(account) | {"pop_copy": copies.now if copies else ""})
+        if copies is not None:
+            choices = [("", _("Nowhere else")), *copies.groups]
+            self.fields["pop_copy"] = forms.ChoiceField(
+                label=_("Also put a copy into"),
+                required=False,
+                choices=choices,
+                help_text=_("Whatever is downloaded from now on."),
+            )
         self.fields["username"].required = self.fields["incoming_host"].required = True
+
+    @property
+    def copy_to(self) -> int | None:
+        """The mailbox that gets copies; one of the person's own, as the choices are."""
+        return int(self.cleaned_data.get("pop_copy") or 0) or None
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -136,6 +169,7 @@ def _initial(account: MailAccount) -> dict[str, Any]:
         "username": account.username,
         "pop_policy": account.pop_policy,
         "pop_days": account.pop_days,
+        "pop_limit_mb": account.pop_limit_mb,
     }
     for end, server in (("incoming", account.incoming), ("outgoing", account.outgoing)):
         if server is not None:

@@ -12,6 +12,7 @@ from .mailbox import Mailbox
 from .message import Message, MessageSearch
 from .outgoing import Outgoing, OutgoingRecipient
 from .placement import Flag, Placement
+from .pop_copy import PopCopy
 from .pop_uid import PopUid
 from .remote_op import Action, RemoteOp
 from .sender_trust import SenderTrust
@@ -30,6 +31,7 @@ __all__ = [
     "Outgoing",
     "OutgoingRecipient",
     "Placement",
+    "PopCopy",
     "PopUid",
     "RemoteOp",
     "SenderTrust",

@@ -33,7 +33,7 @@ class Message(models.Model):
     has_attachment = models.BooleanField(default=False)
     has_invite = models.BooleanField(default=False)
     list_id = models.TextField(blank=True)
-    extra = models.JSONField(default=dict)  # rarer fields: list_unsubscribe, authentication_results, warnings, …
+    extra = models.JSONField(default=dict)  # rarer fields: list_unsubscribe, warnings, not_downloaded, …
     structure = models.BinaryField(default=b"")  # BODYSTRUCTURE as received; parsed when the message is opened
 
     class Meta:

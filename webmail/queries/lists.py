@@ -25,7 +25,8 @@ from .values import ListPage, Row
 _PAGE = """
 SELECT line.thread_id, line.mailbox_id, line.newest_at, line.unread_count, line.flags_any, line.has_attachment,
        line.has_invite, thread.message_count, thread.participants, thread.subject, message.snippet,
-       message.from_name, message.from_address, message.people, line.account_id
+       message.from_name, message.from_address, message.people, line.account_id,
+       CASE WHEN message.extra -> 'not_downloaded' IS NULL THEN 0 ELSE message.size END
   FROM unnest(%s::bigint[]) AS box(id)
  CROSS JOIN LATERAL (
        SELECT * FROM webmail_mailboxthread AS entry
@@ -231,6 +232,7 @@ def _row(record: tuple[Any, ...], *, url: str, own: frozenset[str], outgoing: bo
         avatar_name=from_name,
         avatar_address=from_address,
         mailbox_id=mailbox_id,
+        left_on_server=record[15],
     )
 
 

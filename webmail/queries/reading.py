@@ -1,6 +1,6 @@
 """A conversation ready to print: its messages across mailboxes, once each, oldest first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from accounts.models import User
-from webmail.models import Flag, Mailbox, MailboxThread, MessageBody, Placement, Thread
+from webmail.models import Flag, Mailbox, MailboxThread, MessageBody, Placement, PopUid, Thread
 
 from .lists import own_addresses, sender_words
 from .nav import display_name
-from .values import AddressLine, AttachmentChip, ReadMessage, ReadThread
+from .values import AddressLine, AttachmentChip, LeftOnServer, ReadMessage, ReadThread
 
 FRAME_SALT = "webmail.frame"  # purpose of the token in a frame's address; good for nothing else
 FRAME_SECONDS = 3600
@@ -27,8 +27,9 @@ def conversation(user: User, thread: Thread, mailbox: Mailbox | None, *, only: i
     placements = _placements(user, thread, mailbox)
     own = own_addresses(user)
     wanted = _unfolded(placements)
+    left = _left_on_server(placements)
     messages = tuple(
-        _message(user, placement, own=own, folded=placement.pk not in wanted)
+        _message(user, placement, own=own, folded=placement.pk not in wanted, left=left)
         for placement in placements
         if only is None or placement.message_id == only
     )
@@ -91,7 +92,26 @@ def _unfolded(placements: Sequence[Placement]) -> set[int]:
     return {*unread[-_UNFOLDED:], *last}
 
 
-def _message(user: User, placement: Placement, *, own: frozenset[str], folded: bool) -> ReadMessage:
+def _left_on_server(placements: Sequence[Placement]) -> dict[int, LeftOnServer]:
+    """By message, those of which POP3 brought the beginning alone; asks only when there is one."""
+    sizes = {p.message_id: p.message.size for p in placements if p.message.extra.get("not_downloaded")}
+    if not sizes:
+        return {}
+    asked = (PopUid.State.TOO_LARGE, PopUid.State.WANTED)
+    rows = PopUid.objects.filter(account=placements[0].account_id, message__in=sizes, state__in=asked, gone_at=None)
+    found = {row.message_id: row for row in rows}
+    return {pk: _left(size, found.get(pk)) for pk, size in sizes.items()}
+
+
+def _left(size: int, row: PopUid | None) -> LeftOnServer:
+    if row is None:
+        return LeftOnServer(size, 0, wanted=False, listed=False)
+    return LeftOnServer(row.size, row.octets, row.state == PopUid.State.WANTED, listed=True, problem=row.problem)
+
+
+def _message(
+    user: User, placement: Placement, *, own: frozenset[str], folded: bool, left: Mapping[int, LeftOnServer]
+) -> ReadMessage:
     message = placement.message
     body: MessageBody | None = getattr(message, "body", None)
     people = message.people
@@ -137,6 +157,7 @@ def _message(user: User, placement: Placement, *, own: frozenset[str], folded: b
         avatar_name=message.from_name,
         avatar_address=message.from_address,
         mine=mine,
+        left=left.get(message.pk),
     )
 
 

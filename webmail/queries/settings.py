@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from accounts import discovery
 from accounts.models import MailAccount, MailServer, Organisation, User
-from webmail.models import Mailbox
+from webmail.models import Mailbox, PopCopy
 
 from . import access, states
 from .nav import display_name
@@ -61,6 +61,18 @@ class FolderLine:
     total: int
     unread: int
     server_line: str
+
+
+@dataclass(frozen=True, slots=True)
+class CopyChoice:
+    """Where copies of a POP3 account's mail can go: (account, ((id, folder), …)) and the present id, or "".
+
+    ``lost`` names a mailbox that got copies and is gone.
+    """
+
+    groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    now: str
+    lost: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +162,24 @@ def folders(mailboxes: list[Mailbox]) -> tuple[FolderLine, ...]:
             server_line=box.server_line,
         )
         for box in mailboxes
+    )
+
+
+def copy_choice(user: User, account: MailAccount) -> CopyChoice | None:
+    """The folders of the person's IMAP accounts; None for an account whose mail stays on its server."""
+    if account.protocol != MailAccount.Protocol.POP3:
+        return None
+    boxes = access.mailboxes(user).filter(account__protocol=MailAccount.Protocol.IMAP).select_related("account")
+    groups: dict[MailAccount, list[tuple[str, str]]] = {}
+    for box in boxes.order_by("account__position", "account", "name"):
+        if box.selectable:
+            groups.setdefault(box.account, []).append((str(box.pk), display_name(box) if box.role else box.name))
+    chosen = PopCopy.objects.select_related("mailbox").filter(account=account).first()
+    there = chosen is not None and chosen.mailbox is not None and chosen.mailbox.phase != Mailbox.Phase.GONE
+    return CopyChoice(
+        groups=tuple((str(one), tuple(found)) for one, found in groups.items()),
+        now=str(chosen.mailbox_id) if chosen is not None and there else "",
+        lost=chosen.name if chosen is not None and not there else "",
     )
 
 

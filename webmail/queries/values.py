@@ -71,6 +71,7 @@ class Row:
     pending: bool = False
     group: str = ""
     mailbox_id: int = 0
+    left_on_server: int = 0  # octets of a POP3 message whose beginning alone is here
     subject_marks: tuple[tuple[str, bool], ...] = ()
     snippet_marks: tuple[tuple[str, bool], ...] = ()
 
@@ -122,6 +123,17 @@ class AttachmentChip:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOnServer:
+    """A POP3 message whose beginning alone is here. Sizes in octets; ``problem`` is what the server said last."""
+
+    size: int
+    octets: int  # brought so far
+    wanted: bool
+    listed: bool  # the server still has it
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadMessage:
     """One message of a conversation, ready to print; its body is shown by a frame of its own."""
 
@@ -156,6 +168,7 @@ class ReadMessage:
     avatar_name: str = ""
     avatar_address: str = ""
     mine: bool = False
+    left: LeftOnServer | None = None
 
 
 @dataclass(frozen=True, slots=True)

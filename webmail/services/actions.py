@@ -19,6 +19,7 @@ from . import folders, ops
 from .ops import Spot
 
 UNDO_WINDOW = timedelta(seconds=12)  # deleting for good waits this long before it reaches the server
+POP_UNDO_WINDOW = timedelta(seconds=16)  # beyond sync.pop_ledger.UNDO, until which a POP3 deletion is not planned
 
 FLAG_KINDS = {
     "read": (Flag.SEEN, Flag(0)),
@@ -91,13 +92,15 @@ def delete(user: User, spots: list[Spot]) -> Action:
     rest = [spot for spot in spots if spot.mailbox not in final]
     parts = []
     if gone:
-        parts.append(_expunge(user, gone))
+        parts.append(expunge(user, gone))
     if rest:
         parts.append(to_role(user, "delete", rest, Mailbox.Role.TRASH))
     return _joined(user, "delete", parts)
 
 
-def _expunge(user: User, spots: list[Spot]) -> Action:
+@transaction.atomic
+def expunge(user: User, spots: list[Spot]) -> Action:
+    """Deletes for good; reaches the server once the time for undo has passed."""
     inverse = [{"do": "restore", "placements": [spot.placement for spot in spots]}]
     action = Action.objects.create(user=user, kind="expunge", count=len(spots), inverse=inverse)
     now = timezone.now()

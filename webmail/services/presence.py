@@ -11,13 +11,13 @@ from accounts.models import MailAccount
 from webmail import live
 from webmail.jobs import Job, enqueue
 
-_STALE = timedelta(seconds=60)
+_STALE = {"imap": timedelta(seconds=60), "pop3": timedelta(minutes=5)}  # POP3 hosts refuse logins that come faster
 
 
 def here(account: MailAccount) -> None:
-    """Notes the visit; an account that was not looked after within a minute is synced now."""
+    """Notes the visit; an account that was not looked after lately is synced now."""
     first = live.mark_here(account.pk)
     if not first or account.stopped:
         return
-    if account.last_sync_at is None or account.last_sync_at < timezone.now() - _STALE:
+    if account.last_sync_at is None or account.last_sync_at < timezone.now() - _STALE[account.protocol]:
         enqueue(Job.SYNC_ACCOUNT, account.pk)

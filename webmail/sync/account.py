@@ -92,6 +92,9 @@ def _work(account: MailAccount, lease: Lease, *, older: bool) -> Result:
     now = timezone.now()
     try:
         if account.protocol == MailAccount.Protocol.POP3:
+            if (until := pop.resting_until(account)) is not None:
+                MailAccount.objects.filter(pk=account.pk).update(next_run_at=until)
+                return Result()
             result = Result(again=pop.collect(account, lease))
         else:
             result = _imap_pass(account, lease, older=older)

@@ -43,8 +43,8 @@ INTERNAL = "This message could not be read."
 def fetch_body(message_id: int) -> None:
     """Brings a message's readable content; what goes wrong is written on its body row and told to open pages."""
     message = _message(message_id)
-    if message is None:
-        return
+    if message is None or message.extra.get("not_downloaded"):
+        return  # only its owner's wish brings more of it
     body = MessageBody.objects.filter(message=message).defer("text", "clean_html").first()
     if body is not None and body.state == State.HERE and body.clean_version == SANITIZER_VERSION:
         return
@@ -53,14 +53,14 @@ def fetch_body(message_id: int) -> None:
             analyse_raw(message_id)
         else:
             _over_the_wire(message, lambda session, box, uid: load(session, message, uid))
-        _tell(message)
+        tell(message)
 
 
 def fetch_part(message_id: int, path: str) -> None:
     """Brings one attachment (or with ``path`` "" the whole message) into storage; never raises for a server's fault."""
     message = _message(message_id)
     body = MessageBody.objects.filter(message=message_id).first()
-    if message is None or (body is None and path):
+    if message is None or (body is None and path) or message.extra.get("not_downloaded"):
         return
     raw_digest = body.raw_digest if body is not None else ""
     entry = next((part for part in body.parts if part["path"] == path), None) if body is not None else None
@@ -77,7 +77,7 @@ def fetch_part(message_id: int, path: str) -> None:
         note_refusal(message.account, error)
         return
     record_part(message, path, digest)
-    _tell(message)
+    tell(message)
 
 
 def analyse_raw(message_id: int) -> None:
@@ -244,8 +244,9 @@ def _fail(message: Message, words: str) -> None:
         )
     except IntegrityError:
         return
-    _tell(message)
+    tell(message)
 
 
-def _tell(message: Message) -> None:
+def tell(message: Message) -> None:
+    """Open pages show the message anew."""
     live.publish(message.account.user_id, "message", account=message.account_id, message=message.pk)

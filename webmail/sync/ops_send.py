@@ -5,6 +5,7 @@ achieved (``batch.uncertain``); a mark the mailbox does not keep is not sent, si
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 from webmail import storage
@@ -16,6 +17,7 @@ from webmail.sync.mailbox import sync_mailbox
 from webmail.sync.ops_plan import Batch
 from webmail.sync.run import Run
 
+_HIGHEST_UID = 2**32 - 1
 Settle = Callable[[], set[int]]
 Sender = Callable[[Run, Batch, Mailbox | None, Mailbox | None], Settle | None]
 
@@ -120,23 +122,36 @@ def send_expunge(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | No
 
 
 def send_append(run: Run, batch: Batch, source: Mailbox | None, destination: Mailbox | None) -> Settle | None:
-    """APPEND of a stored message, unless an earlier try's copy is there."""
+    """APPEND of a stored message, unless an earlier try's copy is there; ``args`` as sync.pop_copies writes them."""
     box = destination or source
     assert box is not None
     for row in RemoteOp.objects.filter(pk__in=batch.ids):
         args = row.args
-        if batch.uncertain and _appended(run, box, args.get("message_id", ""), since=row.dest_uidnext or 1):
+        try:
+            data = storage.read(args.get("stored_for", run.account.pk), args["digest"])
+        except FileNotFoundError:
+            raise CommandFailed("the message is no longer here", code="NONEXISTENT", permanent=True) from None
+        if batch.uncertain and _appended(run, box, args.get("message_id", ""), data, since=row.dest_uidnext or 1):
             continue
-        data = storage.read(run.account.pk, args["digest"])
-        run.session.append(bytes(box.wire_name), data, flags=args.get("flags", ["\\Seen"]))
+        when = args.get("internaldate")
+        run.session.append(
+            bytes(box.wire_name),
+            data,
+            flags=args.get("flags", ["\\Seen"]),
+            internaldate=datetime.fromisoformat(when) if when else None,
+        )
     return partial(ops_settle.done, batch)
 
 
-def _appended(run: Run, box: Mailbox, message_id: str, *, since: int) -> bool:
-    """Whether an earlier APPEND of this message came through."""
-    if not message_id or _select(run, box, read_only=True) is None:
+def _appended(run: Run, box: Mailbox, message_id: str, data: bytes, *, since: int) -> bool:
+    """Whether an earlier APPEND of this message came through: by its Message-ID, or without one by its header."""
+    if _select(run, box, read_only=True) is None:
         return False
-    return bool(run.session.search_message_id(f"<{message_id}>", since_uid=since))
+    if message_id:
+        return bool(run.session.search_message_id(f"<{message_id}>", since_uid=since))
+    head = data[: 2**18].partition(b"\r\n\r\n")[0].strip()
+    newer = run.session.search_uids(since, _HIGHEST_UID)
+    return any(run.session.fetch_section(uid, "HEADER", max_bytes=2**18).strip() == head for uid in newer)
 
 
 def send_create(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:

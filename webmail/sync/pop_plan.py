@@ -2,7 +2,7 @@
 
 Invariants: message numbers live for one session and are never kept; a message is remembered by its UIDL; a listing of
 strangers only, where many were known, means that the server renumbered, and then nothing is deleted for a week;
-nothing is deleted that is not stored here.
+nothing is deleted that is not stored here, unless its owner deleted its beginning for good.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,15 +15,17 @@ RENUMBERED_LEAST = 50  # known UIDLs that must vanish together before a listing 
 FROZEN = timedelta(days=7)
 REMEMBERED = timedelta(days=60)  # a UIDL the server stopped listing: some forget and remember
 MOST_TRIES = 3
-LARGEST = 150 * 2**20  # octets of a message that is downloaded
+LARGEST = 150 * 2**20  # octets of a message that is downloaded without being asked for
+BATCH = 100  # as many new messages in one session may be a part of what is there: some servers list a few hundred only
 
 KEEP, DELETE, AFTER, MIRROR = "keep", "delete", "after", "mirror"
-SEEN, FETCHED, DELETE_DUE, DELETED, TOO_LARGE, FAILED = (
+SEEN, FETCHED, DELETE_DUE, DELETED, TOO_LARGE, WANTED, FAILED = (
     "seen",
     "fetched",
     "delete_due",
     "deleted",
-    "too_large",
+    "too_large",  # its beginning is here
+    "wanted",  # its beginning is here, and its owner asked for the rest
     "failed",
 )
 
@@ -50,11 +52,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class PopPlan:
-    """``fetch`` is newest first. ``vanished`` keys are no longer listed; ``returned`` are listed again."""
+    """``fetch`` is what was asked for, then newest first; of ``brief`` keys only the beginning is brought.
+
+    ``vanished`` keys are no longer listed; ``returned`` are listed again.
+    """
 
     fetch: tuple[Listed, ...] = ()
+    brief: frozenset[str] = frozenset()
     delete: tuple[Listed, ...] = ()
-    too_large: tuple[Listed, ...] = ()
     vanished: frozenset[str] = frozenset()
     returned: frozenset[str] = frozenset()
     renumbered: bool = False
@@ -62,11 +67,15 @@ class PopPlan:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the owner wants of mail on the server; ``frozen``: deletions are suspended."""
+    """What the owner wants of mail on the server; ``frozen``: deletions are suspended.
+
+    Of messages larger than ``limit`` octets only the beginning is brought.
+    """
 
     kind: str = KEEP
     days: int = 14
     frozen: bool = False
+    limit: int = LARGEST
 
 
 def doubtful(listing: Sequence[PopEntry]) -> list[PopEntry]:
@@ -97,25 +106,45 @@ def plan(
     vanished = frozenset(key for key, entry in ledger.items() if entry.listed and key not in keys)
     if not matched and renumbered(keys, ledger):
         return PopPlan(renumbered=True)
+    wanted: list[Listed] = []
     fetch: list[Listed] = []
     delete: list[Listed] = []
-    too_large: list[Listed] = []
+    brief: set[str] = set()
     for listed in sorted(listing, key=lambda listed: -listed.number):
         entry = ledger.get(listed.key)
         if entry is None or (entry.state in (SEEN, FAILED) and entry.attempts < MOST_TRIES):
-            (too_large if listed.size > LARGEST else fetch).append(listed)
+            fetch.append(listed)
+            if listed.size > policy.limit:
+                brief.add(listed.key)
         elif deletable(entry, policy, now):
             delete.append(listed)
+        elif entry.state == WANTED:
+            wanted.append(listed)
+        elif entry.state == TOO_LARGE and listed.size <= policy.limit and not entry.attempts:
+            fetch.append(listed)  # the owner chose a larger size since
     returned = frozenset(key for key in keys if key in ledger and not ledger[key].listed)
-    return PopPlan(tuple(fetch), tuple(delete), tuple(too_large), vanished, returned)
+    return PopPlan((*wanted, *fetch), frozenset(brief), tuple(delete), vanished, returned)
+
+
+def more_likely(listing: Sequence[Listed], ledger: Mapping[str, Entry], fetched: int) -> bool:
+    """Whether another session would list more: the server shows mail in batches and hides what was fetched.
+
+    ``ledger`` is from before the session, in which so many messages were ``fetched``.
+    """
+    if fetched >= BATCH:
+        return True
+    hidden = any(entry.listed and entry.state == FETCHED for entry in ledger.values())
+    return bool(fetched) and hidden and not any(listed.key in ledger for listed in listing)
 
 
 def deletable(entry: Entry, policy: Policy, now: datetime) -> bool:
-    """Whether the policy wants a stored message off the server."""
-    if policy.frozen or entry.state not in (FETCHED, DELETE_DUE, DELETED):
+    """Whether a message is to leave the server: by the policy, or looked at and not wanted."""
+    if policy.frozen or entry.state not in (FETCHED, DELETE_DUE, DELETED, TOO_LARGE, WANTED):
         return False
     if entry.state in (DELETE_DUE, DELETED):
         return True  # decided before; the server still has it
+    if entry.state in (TOO_LARGE, WANTED):
+        return entry.gone_here
     if policy.kind == DELETE:
         return True
     if policy.kind == AFTER:

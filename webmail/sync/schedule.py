@@ -32,4 +32,6 @@ def next_run(account: MailAccount, now: datetime) -> datetime:
         seconds = settings.MAILROOM["POLL_IDLE_SECONDS"]
     if account.protocol == MailAccount.Protocol.POP3:
         seconds = max(seconds, POP3_LEAST)
+        allowed = account.settings_seen.get("pop_login_after")  # LOGIN-DELAY, RFC 2449 section 6.5
+        return max(now + timedelta(seconds=seconds), datetime.fromisoformat(allowed) if allowed else now)
     return now + timedelta(seconds=seconds)

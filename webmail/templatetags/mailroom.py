@@ -177,7 +177,8 @@ def list_row(context: template.Context, row: Row) -> SafeString:
     assert context.template is not None
     kind = row_shapes.kind_of(row, selected=row.thread_id == context.get("selected_thread_id"))
     source = context.template.engine.get_template("mail/_row_shape.html")
-    values = row_shapes.values_of(row, avatar=avatar(row.avatar_name, row.avatar_address), when=when(row.when))
+    face = avatar(row.avatar_name, row.avatar_address)
+    values = row_shapes.values_of(row, avatar=face, when=when(row.when), size=size(row.left_on_server))
     return row_shapes.shape(source, kind).fill(values)
 
 

@@ -40,10 +40,10 @@ class Shape:
 
 _FLAGS = ("unread", "starred", "attachment", "answered", "forwarded", "invite", "pending")
 _TEXTS = ("group", "folder", "lang")
-_KINDS = (*_FLAGS, *_TEXTS, "counted", "chip", "more_chips", "selected")
+_KINDS = (*_FLAGS, *_TEXTS, "counted", "chip", "more_chips", "selected", "left")
 _VALUES = (
     *("thread_id", "mailbox_id", "epoch", "url", "avatar", "when", "senders", "subject", "subject_html"),
-    *("snippet_html", "count", "count_words", "chip_hue", "chip_name", "chips_left"),
+    *("snippet_html", "count", "count_words", "chip_hue", "chip_name", "chips_left", "left_words"),
 )
 _shapes: "WeakKeyDictionary[Template, dict[tuple[str | None, Kind], Shape]]" = WeakKeyDictionary()
 
@@ -65,6 +65,7 @@ def kind_of(row: Row, *, selected: bool) -> Kind:
         bool(row.chips),
         len(row.chips) > 1,
         selected,
+        bool(row.left_on_server),
     )
 
 
@@ -96,8 +97,8 @@ def _cut(text: str) -> Shape:
     return Shape(first, tuple(zip(rest[::2], rest[1::2], strict=True)))
 
 
-def values_of(row: Row, *, avatar: str, when: str) -> dict[str, str]:
-    """The row's values as markup. ``avatar`` and ``when`` are markup already."""
+def values_of(row: Row, *, avatar: str, when: str, size: str = "") -> dict[str, str]:
+    """The row's values as markup. ``avatar`` and ``when`` are markup already; ``size`` is of what is left there."""
     subject = escape(row.subject or gettext("(no subject)"))
     values = {
         "thread_id": str(row.thread_id),
@@ -117,6 +118,8 @@ def values_of(row: Row, *, avatar: str, when: str) -> dict[str, str]:
     if row.count > 1:
         values["count"] = str(row.count)
         values["count_words"] = ngettext("%(n)d message", "%(n)d messages", row.count) % {"n": row.count}
+    if row.left_on_server:
+        values["left_words"] = escape(gettext("%s, not downloaded yet") % size)
     if row.chips:
         values["chip_hue"] = str(row.chips[0].hue)
         values["chip_name"] = escape(row.chips[0].name)

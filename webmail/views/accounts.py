@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.models import MailAccount
+from accounts.models import MailAccount, User
 from accounts.services import lifecycle, provisioning
 from webmail.forms.accounts import AccountForm, AddAccountForm, FoldersForm, PasswordForm
 from webmail.jobs import Job, enqueue_on_commit
@@ -23,7 +23,7 @@ from webmail.models import Mailbox
 from webmail.queries import access
 from webmail.queries import settings as reading
 from webmail.queries.nav import nav
-from webmail.services import roles
+from webmail.services import pop, roles
 
 from .htmx import page
 from .lists import person, signed_in
@@ -59,6 +59,7 @@ def _added(request: HttpRequest, form: AddAccountForm) -> MailAccount | None:
                 outgoing_password=typed["outgoing_password"],
                 pop_policy=typed["pop_policy"],
                 pop_days=typed["pop_days"],
+                pop_limit_mb=typed["pop_limit_mb"],
             )
             enqueue_on_commit(Job.SYNC_ACCOUNT, account.pk)
             return account
@@ -102,13 +103,15 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
     if first and inbox is not None and request.method != "POST":
         return _lead(request, reverse("mail:mailbox", args=[found.pk, inbox.pk]))
     posted = request.POST.get("part", "")
-    details = AccountForm(request.POST if posted == "details" else None, account=found)
+    copies = reading.copy_choice(user, found)
+    details = AccountForm(request.POST if posted == "details" else None, account=found, copies=copies)
     special = FoldersForm(request.POST if posted == "folders" else None, mailboxes=mailboxes)
-    if posted and _saved(found, details, special):
+    if posted and _saved(user, found, details, special):
         messages.success(request, _("Saved"))
         return HttpResponseRedirect(reverse("mail:account", args=[found.pk]))
     context = _account_context(request, found, mailboxes) | {
         "details": details,
+        "copies_lost": copies.lost if copies else "",
         "special": special,
         "first": first,
         "inbox_url": reverse("mail:mailbox", args=[found.pk, inbox.pk]) if inbox else "",
@@ -127,7 +130,7 @@ def _account_context(request: HttpRequest, found: MailAccount, mailboxes: list[M
     }
 
 
-def _saved(found: MailAccount, details: AccountForm, special: FoldersForm) -> bool:
+def _saved(user: User, found: MailAccount, details: AccountForm, special: FoldersForm) -> bool:
     if details.is_bound and details.is_valid():
         incoming = details.server("incoming", found.protocol)
         assert incoming is not None  # the form requires its host
@@ -140,8 +143,11 @@ def _saved(found: MailAccount, details: AccountForm, special: FoldersForm) -> bo
             outgoing=details.server("outgoing", "smtp"),
             pop_policy=typed["pop_policy"],
             pop_days=typed["pop_days"],
+            pop_limit_mb=typed["pop_limit_mb"],
             password=typed["password"],
         )
+        if "pop_copy" in details.fields:
+            pop.copy_to(found, access.mailbox(user, details.copy_to) if details.copy_to else None)
         enqueue_on_commit(Job.SYNC_ACCOUNT, found.pk)
         return True
     if special.is_bound and special.is_valid():

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from webmail.models import Action, Flag, Mailbox
 from webmail.queries import access
-from webmail.services import actions, targets
+from webmail.services import actions, pop, targets
 from webmail.services import undo as undoing
 from webmail.services.ops import Spot, done_again
 
@@ -37,6 +37,14 @@ def act(request: HttpRequest) -> HttpResponse:
         raise Http404
     action = done_again(lambda: do(request, user, _spots(request, user)))
     return _answer(request, action, kind)
+
+
+@login_required
+@require_POST
+def download(request: HttpRequest, message_id: int) -> HttpResponse:
+    """The rest of a POP3 message whose beginning is here; the page it leads back to tells how far it is."""
+    pop.download(access.message(signed_in(request), message_id))
+    return HttpResponseRedirect(_back(request))
 
 
 @login_required
@@ -112,6 +120,7 @@ _DO: dict[str, Doing] = {
     "notjunk": _to_role("notjunk", Mailbox.Role.INBOX, int(Flag.NOT_JUNK), int(Flag.JUNK)),
     "delete": lambda request, user, spots: actions.delete(user, spots),
     "move": _move,
+    "discard": lambda request, user, spots: pop.discard(user, spots),
 }
 
 
@@ -130,6 +139,7 @@ def _words(kind: str, count: int) -> str:
     texts = {
         "archive": ngettext("%d message archived", "%d messages archived", count),
         "delete": ngettext("%d message deleted", "%d messages deleted", count),
+        "discard": ngettext("%d message leaves the server", "%d messages leave the server", count),
         "junk": ngettext("%d message marked as spam", "%d messages marked as spam", count),
         "notjunk": ngettext("%d message moved to Inbox", "%d messages moved to Inbox", count),
         "move": ngettext("%d message moved", "%d messages moved", count),
@@ -145,8 +155,13 @@ def _done(request: HttpRequest, text: str, *, undo_url: str = "") -> HttpRespons
         return toast(response, text, undo_url=undo_url) if text else response
     if text:
         messages.success(request, text, extra_tags=undo_url)
+    return HttpResponseRedirect(_back(request))
+
+
+def _back(request: HttpRequest) -> str:
+    """Where the form stood, when it says so and that is here."""
     back = request.POST.get("next", "")
     allowed = url_has_allowed_host_and_scheme(
         back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return HttpResponseRedirect(back if allowed and back.startswith("/") else reverse("mail:home"))
+    return back if allowed and back.startswith("/") else reverse("mail:home")

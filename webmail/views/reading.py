@@ -101,6 +101,8 @@ def inline_part(request: HttpRequest, token: str, path: str) -> StreamingHttpRes
 def source(request: HttpRequest, message_id: int) -> HttpResponse | StreamingHttpResponse:
     """The message as it was sent, as plain text that nothing interprets."""
     found = access.message(signed_in(request), message_id)
+    if found.extra.get("not_downloaded"):
+        raise Http404  # only its beginning is here, and no worker brings the rest unasked
     digest = _await_part(found, "", signed_in(request))
     if not digest:
         return _still_fetching(request)

@@ -74,9 +74,49 @@ def test_a_listing_of_strangers_means_renumbered(known: int, listing: list[str],
     assert pop_plan.plan(listed, ledger, Policy("delete"), now=NOW).renumbered is renumbered
 
 
-def test_too_large_a_message_is_left_there() -> None:
-    found = pop_plan.plan([Listed(1, "a", pop_plan.LARGEST + 1)], {}, Policy(), now=NOW)
-    assert (numbers(found.fetch), numbers(found.too_large)) == ([], [1])
+@pytest.mark.parametrize(
+    ("size", "limit", "brief"),
+    [(10, 10, False), (11, 10, True), (1, 0, True), (pop_plan.LARGEST + 1, pop_plan.LARGEST, True)],
+)
+def test_of_too_large_a_message_only_the_beginning_comes(size: int, limit: int, brief: bool) -> None:
+    found = pop_plan.plan([Listed(1, "a", size)], {}, Policy(limit=limit), now=NOW)
+    assert (numbers(found.fetch), "a" in found.brief) == ([1], brief)
+
+
+def test_what_its_owner_asked_for_comes_first_and_whole() -> None:
+    listing = [Listed(1, "a", 900), Listed(2, "b", 10)]
+    found = pop_plan.plan(listing, {"a": entry("wanted")}, Policy(limit=100), now=NOW)
+    assert (numbers(found.fetch), found.brief) == ([1, 2], frozenset())
+
+
+def test_a_larger_limit_brings_what_was_left() -> None:
+    listing, ledger = [Listed(1, "a", 900)], {"a": entry("too_large")}
+    assert numbers(pop_plan.plan(listing, ledger, Policy(limit=899), now=NOW).fetch) == []
+    assert numbers(pop_plan.plan(listing, ledger, Policy(limit=900), now=NOW).fetch) == [1]
+
+
+@pytest.mark.parametrize("kind", ["keep", "delete", "after", "mirror"])
+@pytest.mark.parametrize("state", ["too_large", "wanted"])
+def test_what_was_never_downloaded_goes_only_when_its_owner_deleted_it(kind: str, state: str) -> None:
+    listing, policy = [Listed(1, "a", 900)], Policy(kind, days=1, limit=100)
+    assert not pop_plan.plan(listing, {"a": entry(state, days=9)}, policy, now=NOW).delete
+    assert numbers(pop_plan.plan(listing, {"a": entry(state, gone=True)}, policy, now=NOW).delete) == [1]
+
+
+@pytest.mark.parametrize(
+    ("ledger", "fetched", "more"),
+    [
+        ({}, 0, False),
+        ({}, 3, False),
+        ({}, pop_plan.BATCH, True),
+        ({"old": entry()}, 3, True),  # what was fetched is hidden: the server shows mail in batches
+        ({"old": entry("deleted", listed=False)}, 3, False),
+        ({"a": entry(), "old": entry()}, 1, False),
+    ],
+)
+def test_whether_another_session_would_list_more(ledger: dict[str, Entry], fetched: int, more: bool) -> None:
+    listing = [Listed(1, "a", 10), Listed(2, "b", 10), Listed(3, "c", 10)]
+    assert pop_plan.more_likely(listing, ledger, fetched) is more
 
 
 def test_identifiers_that_do_not_tell_apart_are_completed_by_the_header() -> None:
