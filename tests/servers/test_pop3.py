@@ -37,6 +37,27 @@ def test_listing_and_bytes(dovecot: Dovecot, security: str) -> None:
         session.quit()
 
 
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+@pytest.mark.parametrize(
+    "capabilities",
+    [{"SASL": ("PLAIN", "LOGIN")}, {"SASL": ("LOGIN",)}, {"USER": (), "SASL": ("LOGIN",)}, {}],
+    ids=["PLAIN", "LOGIN", "USER", "nothing said"],
+)
+def test_every_way_to_log_in(
+    dovecot: Dovecot,
+    monkeypatch: pytest.MonkeyPatch,
+    security: str,
+    capabilities: dict[str, tuple[str, ...]],
+) -> None:
+    user = dovecot.add_user()
+    monkeypatch.setattr(pop3, "_capabilities", lambda stream: capabilities)
+    with open_session(dovecot, user, security) as session:
+        assert session.stat() == (0, 0)
+    wrong = Credential(user, Secret("not the password"))
+    with pytest.raises(AuthenticationFailed):
+        pop3.connect(dovecot.pop3_endpoint(security), wrong)
+
+
 def uidls(dovecot: Dovecot, user: str) -> list[str | None]:
     with open_session(dovecot, user) as session:
         return [entry.uidl for entry in session.listing()]

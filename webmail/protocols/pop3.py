@@ -276,14 +276,29 @@ def _user_pass(stream: LineStream, credential: Credential) -> None:
             raise _refusal(text, login=True)
 
 
-def _log_in(stream: LineStream, credential: Credential, offered: tuple[str, ...] | None) -> None:
-    """`offered` holds the SASL mechanisms, None when the server does not say."""
+def _auth_login(stream: LineStream, credential: Credential) -> None:
+    """AUTH LOGIN: name and password, each after a challenge whose words mean nothing."""
+    for line in (b"AUTH LOGIN", credential.username.encode(), credential.secret.reveal().encode()):
+        _send(stream, line if line == b"AUTH LOGIN" else base64.b64encode(line))
+        indicator, text = _reply(stream, credential)
+        if indicator == b"-ERR":
+            raise _refusal(text, login=True)
+    if indicator != b"+OK":
+        stream.close()
+        raise ProtocolViolation("a challenge too many")
+
+
+def _log_in(stream: LineStream, credential: Credential, capabilities: dict[str, tuple[str, ...]]) -> None:
+    """By the strongest way the server names; USER and PASS where it names none."""
+    offered = capabilities.get("SASL", ()) if capabilities else None
     if credential.mechanism == "oauth":
         if offered is not None and "XOAUTH2" not in offered:
             raise AuthenticationFailed("the server does not offer XOAUTH2")
         _authenticate(stream, credential, "XOAUTH2")
     elif offered and "PLAIN" in offered:
         _authenticate(stream, credential, "PLAIN")
+    elif offered and "LOGIN" in offered and "USER" not in capabilities:
+        _auth_login(stream, credential)
     else:
         _user_pass(stream, credential)
 
@@ -313,7 +328,7 @@ def connect(
         if endpoint.security == "starttls":
             _start_tls(stream)
         capabilities = _capabilities(stream)
-        _log_in(stream, credential, capabilities.get("SASL", ()) if capabilities else None)
+        _log_in(stream, credential, capabilities)
     except BaseException:
         stream.close()
         raise

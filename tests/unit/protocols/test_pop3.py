@@ -78,6 +78,39 @@ def test_user_and_pass_where_plain_is_not_offered(certificates: DemoCertificate)
     assert server.heard[1:3] == [b"USER anna@example.org", f"PASS {PASSWORD}".encode()]
 
 
+LOGIN_WORDS = [base64.b64encode(b"anna@example.org"), base64.b64encode(PASSWORD.encode())]
+
+
+def test_auth_login_where_nothing_else_is_offered(certificates: DemoCertificate) -> None:
+    def script(client: Client) -> None:
+        client.say(b"+OK ready")
+        client.expect(b"CAPA", b"+OK", b"SASL LOGIN", b"UIDL", b".")
+        client.expect(b"AUTH LOGIN", b"+ VXNlcm5hbWU6")
+        client.expect(LOGIN_WORDS[0], b"+ UGFzc3dvcmQ6")
+        client.expect(LOGIN_WORDS[1], b"+OK")
+        client.expect(b"QUIT", b"+OK bye")
+
+    with scripted(certificates, script) as server:
+        pop3.connect(server.endpoint, CREDENTIAL).quit()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(b"-ERR [AUTH] no", AuthenticationFailed), (b"+ bW9yZQ==", ProtocolViolation)]
+)
+def test_auth_login_that_does_not_end_well(
+    certificates: DemoCertificate, answer: bytes, kind: type[MailServerError]
+) -> None:
+    def script(client: Client) -> None:
+        client.say(b"+OK ready")
+        client.expect(b"CAPA", b"+OK", b"SASL LOGIN", b".")
+        client.expect(b"AUTH LOGIN", b"+")
+        client.expect(LOGIN_WORDS[0], b"+")
+        client.expect(LOGIN_WORDS[1], answer)
+        assert client.hung_up()
+
+    assert type(failing_login(certificates, script)) is kind
+
+
 def test_a_token_goes_by_xoauth2_after_the_challenge(certificates: DemoCertificate) -> None:
     def script(client: Client) -> None:
         client.say(b"+OK")
