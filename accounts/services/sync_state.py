@@ -28,8 +28,9 @@ def wake(account_id: int) -> None:
 
 
 def wake_at(account_id: int, when: datetime) -> None:
-    """Makes the account due then, unless it is due before."""
-    MailAccount.objects.filter(pk=account_id, next_run_at__gt=when).update(next_run_at=when)
+    """Makes the account due then, unless it is due before or its server asked for time."""
+    later = MailAccount.objects.filter(pk=account_id, next_run_at__gt=when)
+    later.exclude(state=State.THROTTLED).update(next_run_at=when)
 
 
 def succeed(account_id: int, *, next_run_at: datetime) -> None:
