@@ -1,8 +1,13 @@
 """Fixtures every test may ask for; none of them costs anything until a test does."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.stack import django_db_modify_db_settings as django_db_modify_db_settings
+
+# how long an example takes says how busy the machine is, not whether the code is right
+settings.register_profile("mailroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mailroom")
 
 pytest_plugins = [
     "tests.support.servers",

@@ -23,6 +23,7 @@ class Job(StrEnum):
     SEND = "webmail.send"
     FILE_SENT = "webmail.file_sent"
     SAVE_DRAFT = "webmail.save_draft"
+    BULK = "webmail.bulk"
 
 
 QUEUES = {
@@ -33,6 +34,7 @@ QUEUES = {
     Job.SEND: "send",
     Job.FILE_SENT: "send",
     Job.SAVE_DRAFT: "send",
+    Job.BULK: "interactive",
 }
 
 

@@ -6,6 +6,7 @@ is its content once per account; ``Thread`` and ``MailboxThread`` are summaries 
 """
 
 from .body import MessageBody
+from .bulk import BulkJob
 from .correspondent import Correspondent
 from .draft import Draft, Upload
 from .mailbox import Mailbox
@@ -20,6 +21,7 @@ from .thread import MailboxThread, Thread, ThreadRef
 
 __all__ = [
     "Action",
+    "BulkJob",
     "Correspondent",
     "Draft",
     "Flag",

@@ -19,6 +19,7 @@ class Action(models.Model):
     inverse = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
     undone_at = models.DateTimeField(null=True)
+    whole = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="parts")  # of a BulkJob
 
     def __str__(self) -> str:
         return f"action {self.pk}"

@@ -46,7 +46,7 @@ def change_flags(user: User, kind: str, spots: list[Spot], *, set_: int, clear: 
         if ids:
             Placement.objects.filter(pk__in=ids).update(flags=new, **extra)
     ops.record(action, RemoteOp.Kind.FLAGS, changed, set_flags=set_, clear_flags=clear)
-    refresh(user, changed)
+    refresh(user, changed, marks_only=not (set_ | clear) & Flag.DELETED)
     return action
 
 
@@ -139,13 +139,17 @@ def _by_mailbox(spots: Iterable[Spot]) -> dict[int, list[Spot]]:
     return groups
 
 
-def refresh(user: User, spots: list[Spot], *, also: Iterable[Mailbox] = ()) -> None:
-    """Brings the summaries of what was touched up to date and tells the person's other open pages."""
+def refresh(user: User, spots: list[Spot], *, also: Iterable[Mailbox] = (), marks_only: bool = False) -> None:
+    """Brings the summaries of what was touched up to date and tells the person's other open pages.
+
+    ``marks_only``: no message came, went or hid, so the conversations themselves are as they were.
+    """
     if not spots:
         return
     threads = {spot.thread for spot in spots}
     boxes = {spot.mailbox: spot.account for spot in spots} | {box.pk: box.account_id for box in also}
     refresh_lines(list(boxes), list(threads))
-    refresh_threads(list(threads))
+    if not marks_only:
+        refresh_threads(list(threads))
     for mailbox, account in boxes.items():
         live.publish_on_commit(user.pk, "mailbox", account=account, mailbox=mailbox)

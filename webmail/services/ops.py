@@ -1,7 +1,9 @@
 """Recording of intents for the server: what the rows already show, a worker still has to do (models.RemoteOp)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,6 +20,7 @@ CHUNK = 500  # messages per operation row; the worker sends their UIDs as ranges
 T = TypeVar("T")
 _TRIES = 4
 _DEADLOCK = "40P01"
+_telling_nobody: ContextVar[bool] = ContextVar("telling_nobody", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,20 @@ def remote_accounts(ids: set[int]) -> set[int]:
 
 def wake(account_id: int) -> None:
     """After the commit: a worker holds the account's row while it writes, and may be after the rows locked here."""
+    if _telling_nobody.get():
+        return
     transaction.on_commit(partial(sync_state.wake, account_id))
     enqueue_on_commit(Job.SYNC_ACCOUNT, account_id)
+
+
+@contextmanager
+def telling_nobody() -> Iterator[None]:
+    """What is recorded inside wakes no worker: more of the same follows, and all of it goes to the server together."""
+    mark = _telling_nobody.set(True)
+    try:
+        yield
+    finally:
+        _telling_nobody.reset(mark)
 
 
 def done_again(work: Callable[[], T]) -> T:

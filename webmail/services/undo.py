@@ -7,9 +7,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from webmail.models import Action, Mailbox, Placement, RemoteOp
+from webmail.jobs import Job, enqueue_on_commit
+from webmail.models import Action, BulkJob, Mailbox, Placement, RemoteOp
 
-from . import actions, targets
+from . import actions, ops, targets
 
 Before = tuple[int, int | None]  # generation and UID of a placement before it was moved
 
@@ -20,9 +21,23 @@ def undo(user: User, action: Action) -> bool:
     taken = Action.objects.filter(pk=action.pk, undone_at=None).update(undone_at=timezone.now())
     if not taken:
         return False
+    _turn_around(action)
     for step in action.inverse:
         _STEPS[step["do"]](user, action, step)
     return True
+
+
+def _turn_around(action: Action) -> None:
+    """An action on very many messages: it goes no further, its newest part is taken back now, the rest by its job."""
+    job = BulkJob.objects.select_for_update().defer("placements").filter(action=action).first()
+    if job is None:
+        return
+    BulkJob.objects.filter(pk=job.pk).update(state=BulkJob.State.UNDOING, worked_at=timezone.now())
+    newest = action.parts.order_by("created_at").first()
+    if newest is not None:
+        with ops.telling_nobody():
+            undo(job.user, newest)
+    enqueue_on_commit(Job.BULK, job.pk)
 
 
 def _flags(user: User, action: Action, step: dict[str, Any]) -> None:

@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from accounts.models import MailAccount
 from webmail.jobs import Job, enqueue
-from webmail.models import Draft, Mailbox, MessageBody, Outgoing
+from webmail.models import BulkJob, Draft, Mailbox, MessageBody, Outgoing
 
 CLAIM_LASTS = timedelta(seconds=60)  # a queued job that nobody took up by then is queued again
 WANTED_AGAIN = timedelta(seconds=10)
 WANTED_AT_MOST = timedelta(minutes=10)
+BULK_AGAIN = timedelta(seconds=10)
 DRAFT_IDLE = timedelta(seconds=10)
 DRAFT_AT_MOST = timedelta(days=7)
 AT_ONCE = 200
@@ -98,6 +99,14 @@ def forgotten_bodies() -> list[int]:
     return list(due.values_list("pk", flat=True)[:AT_ONCE])
 
 
+def forgotten_bulk() -> list[int]:
+    """Jobs on very many messages that no worker goes on with."""
+    due = BulkJob.objects.filter(
+        state__in=[BulkJob.State.RUNNING, BulkJob.State.UNDOING], worked_at__lte=timezone.now() - BULK_AGAIN
+    )
+    return list(due.values_list("pk", flat=True)[:AT_ONCE])
+
+
 class Repeats:
     """Keeps a job from being queued every second while it waits or runs."""
 
@@ -130,6 +139,7 @@ def dispatch(repeats: Repeats, *, put: Enqueue = enqueue) -> int:
         (Job.FILE_SENT, due_filings()),
         (Job.SAVE_DRAFT, due_drafts()),
         (Job.FETCH_BODY, forgotten_bodies()),
+        (Job.BULK, forgotten_bulk()),
     ):
         for pk in repeats.fresh(job, ids):
             if put(job, pk):

@@ -7,7 +7,6 @@ the server has; a placement gets its UID at the destination, or gives way to the
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db import connection
 from django.utils import timezone
 
 from webmail.models import Mailbox, Placement, RemoteOp
@@ -15,9 +14,21 @@ from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.protocols.values import UidSet
 from webmail.sync.ops_plan import FLAGS, MOVE, Batch
 from webmail.sync.owed import still_pending
+from webmail.sync.sql import change
 from webmail.sync.vanish import hide_mailbox
 
 _OPEN = (RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT)
+_LOCK = "SELECT id FROM webmail_placement WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_SENT = """
+UPDATE webmail_placement p SET server_flags = (p.server_flags | %s::int) & ~%s::int,
+    pending_mask = (p.pending_mask & ~%s::int) | row.keep
+FROM unnest(%s::bigint[], %s::int[]) AS row(id, keep) WHERE p.id = row.id
+"""
+_BACK = """
+UPDATE webmail_placement p SET flags = (p.flags & ~row.bits) | (p.server_flags & row.bits),
+    pending_mask = p.pending_mask & ~row.bits
+FROM unnest(%s::bigint[], %s::int[]) AS row(id, bits) WHERE p.id = row.id
+"""
 
 
 def done(batch: Batch) -> set[int]:
@@ -29,15 +40,11 @@ def done(batch: Batch) -> set[int]:
 def flags_done(batch: Batch, *, unkept: int) -> set[int]:
     """The server has the marks. Bits it does not keep stay masked, so that they remain visible here."""
     pending = still_pending(batch.items, besides=batch.ids)
+    _lock(batch.items)
     for (to_set, to_clear), placements in batch.marks().items():
-        for pk in sorted(placements):
-            sent = (to_set | to_clear) & ~unkept
-            keep = pending.get(pk, 0) | unkept & (to_set | to_clear)
-            _run(
-                "UPDATE webmail_placement SET server_flags = (server_flags | %s::int) & ~%s::int,"
-                " pending_mask = (pending_mask & ~%s::int) | %s WHERE id = %s",
-                [to_set & sent, to_clear & sent, to_set | to_clear, keep, pk],
-            )
+        bits = to_set | to_clear
+        keeps = [pending.get(pk, 0) | unkept & bits for pk in placements]
+        change(_SENT, [to_set & ~unkept, to_clear & ~unkept, bits, placements, keeps])
     _close(batch, RemoteOp.State.DONE)
     return set()  # people saw it when it was done
 
@@ -124,14 +131,9 @@ def revert(batch: Batch, words: str) -> set[int]:
 
 def _revert_flags(batch: Batch) -> None:
     pending = still_pending(batch.items, besides=batch.ids)
+    _lock(batch.items)
     for (to_set, to_clear), placements in batch.marks().items():
-        for pk in sorted(placements):
-            bits = (to_set | to_clear) & ~pending.get(pk, 0)
-            _run(
-                "UPDATE webmail_placement SET flags = (flags & ~%s::int) | (server_flags & %s::int),"
-                " pending_mask = pending_mask & ~%s::int WHERE id = %s",
-                [bits, bits, bits, pk],
-            )
+        change(_BACK, [placements, [(to_set | to_clear) & ~pending.get(pk, 0) for pk in placements]])
 
 
 def _revert_move(batch: Batch, placements: Iterable[Placement]) -> None:
@@ -157,6 +159,6 @@ def _close(batch: Batch, state: str, words: str = "") -> None:
     RemoteOp.objects.filter(pk__in=batch.ids).update(state=state, error=words[:500], finished_at=timezone.now())
 
 
-def _run(sql: str, values: list[int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+def _lock(placements: Iterable[int]) -> None:
+    """Holds the rows in order of id, so that two writers queue and never cross."""
+    change(_LOCK, [sorted(placements)])

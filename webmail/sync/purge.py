@@ -4,13 +4,17 @@ Invariants: small batches, each its own transaction; nothing that a person can s
 to messages outlive them, since a reply may still come.
 """
 
+from datetime import timedelta
+
 from django.db import connection, transaction
 from django.utils import timezone
 
-from webmail.models import Message, Placement
+from webmail.models import Action, Message, Placement, RemoteOp
 from webmail.models.summaries import refresh_lines, refresh_threads
 
 BATCH = 2_000
+ACTIONS = 200
+_OPEN = (RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT)
 
 _STRANDED = """
 SELECT q.id, q.mailbox_id, q.thread_id FROM webmail_placement q
@@ -40,7 +44,7 @@ DELETE FROM webmail_remoteop WHERE id IN (
 def purge() -> int:
     """Deletes what is due; returns how many rows went."""
     gone = _stranded()
-    while removed := _tombstones() + _operations():
+    while removed := _tombstones() + _operations() + _actions():
         gone += removed
     return gone
 
@@ -67,6 +71,15 @@ def _tombstones() -> int:
         orphans = [row[0] for row in cursor.fetchall()]
     Message.objects.filter(pk__in=orphans).delete()
     return len(messages)
+
+
+def _actions() -> int:
+    """What people did a week ago: undo is long past. Those with open operations wait for them."""
+    old = Action.objects.filter(created_at__lt=timezone.now() - timedelta(days=7), whole=None)
+    settled = old.exclude(ops__state__in=_OPEN)
+    ids = list(settled.exclude(parts__ops__state__in=_OPEN).values_list("pk", flat=True)[:ACTIONS])
+    Action.objects.filter(pk__in=ids).delete()
+    return len(ids)
 
 
 def _operations() -> int:

@@ -1,5 +1,6 @@
-"""Celery's thin shells: ids in, one function called. What they do stands in webmail.sync and webmail.delivery."""
+"""Celery's thin shells: ids in, one function called. What they do stands in webmail.sync, webmail.delivery
+and webmail.services."""
 
-from . import send, sync
+from . import bulk, send, sync
 
-__all__ = ["send", "sync"]
+__all__ = ["bulk", "send", "sync"]

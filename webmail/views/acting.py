@@ -1,6 +1,5 @@
 """The one door for actions on mail, and the one that takes them back. Both answer forms and htmx alike."""
 
-from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,16 +11,14 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from webmail.models import Action, Flag, Mailbox
+from webmail.models import Action, Mailbox
 from webmail.queries import access
-from webmail.services import actions, pop, targets
+from webmail.services import bulk, intents, pop, targets
 from webmail.services import undo as undoing
 from webmail.services.ops import Spot, done_again
 
 from .htmx import toast
 from .lists import signed_in
-
-Doing = Callable[[HttpRequest, User, list[Spot]], Action]
 
 _QUIET = {"read", "unread", "star", "unstar"}  # the page shows these of one conversation; a toast would repeat it
 
@@ -32,10 +29,9 @@ def act(request: HttpRequest) -> HttpResponse:
     """Fields: action; place (mailbox-thread), thread or message, repeated, or scope=all; mailbox; to; next."""
     user = signed_in(request)
     kind = request.POST.get("action", "")
-    do = _DO.get(kind)
-    if do is None:
+    if kind not in intents.KINDS:
         raise Http404
-    action = done_again(lambda: do(request, user, _spots(request, user)))
+    action = done_again(lambda: _perform(request, user, kind))
     return _answer(request, action, kind)
 
 
@@ -57,8 +53,25 @@ def undo(request: HttpRequest, action_id: UUID) -> HttpResponse:
     return _done(request, text)
 
 
-def _spots(request: HttpRequest, user: User) -> list[Spot]:
+def _perform(request: HttpRequest, user: User, kind: str) -> Action:
     box = access.mailbox(user, _number(request.POST["mailbox"])) if request.POST.get("mailbox") else None
+    destination = _destination(request, user) if kind in intents.WITH_DESTINATION else None
+    if request.POST.get("scope") == "all" and box is not None and bulk.wanted(box):
+        return bulk.begin(user, kind, box, destination)
+    spots = _spots(request, user, box)
+    if kind == "star" and not request.POST.get("message"):
+        spots = targets.newest_of_each_thread(spots)
+    return intents.perform(user, kind, spots, destination)
+
+
+def _destination(request: HttpRequest, user: User) -> Mailbox:
+    destination = access.mailbox(user, _number(request.POST.get("to", "")))
+    if not destination.selectable:
+        raise Http404
+    return destination
+
+
+def _spots(request: HttpRequest, user: User, box: Mailbox | None) -> list[Spot]:
     if request.POST.get("scope") == "all" and box is not None:
         chosen = targets.in_mailbox(user, box)
     elif request.POST.getlist("place"):
@@ -87,41 +100,6 @@ def _number(text: str) -> int:
     if not text.isdecimal() or len(text) > 18:
         raise Http404
     return int(text)
-
-
-def _flags(kind: str) -> Doing:
-    set_, clear = actions.FLAG_KINDS[kind]
-
-    def change(request: HttpRequest, user: User, spots: list[Spot]) -> Action:
-        chosen = targets.newest_of_each_thread(spots) if kind == "star" and not request.POST.get("message") else spots
-        return actions.change_flags(user, kind, chosen, set_=int(set_), clear=int(clear))
-
-    return change
-
-
-def _to_role(kind: str, role: str, set_: int = 0, clear: int = 0) -> Doing:
-    def go(request: HttpRequest, user: User, spots: list[Spot]) -> Action:
-        return actions.to_role(user, kind, spots, role, set_=set_, clear=clear)
-
-    return go
-
-
-def _move(request: HttpRequest, user: User, spots: list[Spot]) -> Action:
-    destination = access.mailbox(user, _number(request.POST.get("to", "")))
-    if not destination.selectable:
-        raise Http404
-    return actions.move(user, "move", spots, destination)
-
-
-_DO: dict[str, Doing] = {
-    **{kind: _flags(kind) for kind in actions.FLAG_KINDS},
-    "archive": _to_role("archive", Mailbox.Role.ARCHIVE),
-    "junk": _to_role("junk", Mailbox.Role.JUNK, int(Flag.JUNK), int(Flag.NOT_JUNK)),
-    "notjunk": _to_role("notjunk", Mailbox.Role.INBOX, int(Flag.NOT_JUNK), int(Flag.JUNK)),
-    "delete": lambda request, user, spots: actions.delete(user, spots),
-    "move": _move,
-    "discard": lambda request, user, spots: pop.discard(user, spots),
-}
 
 
 def _answer(request: HttpRequest, action: Action, kind: str) -> HttpResponse:
