@@ -85,11 +85,10 @@ def sync_headers(servers: Servers) -> list[Row]:
     dovecot = servers.dovecot()
     address = dovecot.add_user("reader")
     dovecot.load_maildir(address, letters(MESSAGES), flags="S")
-    warm = "hdr.message-id hdr.subject hdr.from hdr.to hdr.cc hdr.references hdr.date imap.bodystructure size.virtual"
-    dovecot.doveadm("fetch", "-u", "reader", warm, "mailbox", "INBOX", "all")
+    warm_up(dovecot, "reader")
     account = account_on(dovecot, address)
-    seconds, cpu, memory = _run_apart(account.pk)
-    stored = _stored(account.pk)
+    seconds, cpu, memory = run_apart(account.pk)
+    stored = stored_messages(account.pk)
     if stored != MESSAGES:
         account.refresh_from_db()
         raise RuntimeError(f"{stored} messages are here; the account is {account.state} {account.error_code}.")
@@ -100,7 +99,13 @@ def sync_headers(servers: Servers) -> list[Row]:
     ]
 
 
-def _run_apart(account_id: int) -> tuple[float, float, float]:
+def warm_up(dovecot: Dovecot, user: str) -> None:
+    """The server's cache files as another client has left them."""
+    warm = "hdr.message-id hdr.subject hdr.from hdr.to hdr.cc hdr.references hdr.date imap.bodystructure size.virtual"
+    dovecot.doveadm("fetch", "-u", user, warm, "mailbox", "INBOX", "all")
+
+
+def run_apart(account_id: int) -> tuple[float, float, float]:
     """Seconds, seconds of CPU and peak MB of a worker that is bound to the last core."""
     core = max(os.sched_getaffinity(0))
     done = subprocess.run(
@@ -115,7 +120,8 @@ def _run_apart(account_id: int) -> tuple[float, float, float]:
     return float(seconds), float(cpu), float(memory)
 
 
-def _stored(account_id: int) -> int:
+def stored_messages(account_id: int) -> int:
+    """How many messages lie in the account's mailboxes."""
     from webmail.models import Placement
 
     return Placement.objects.filter(account=account_id, state=Placement.State.LIVE).count()
