@@ -77,6 +77,8 @@ def _code(error: Exception) -> str:
         return "connections"
     if isinstance(error, MailServerError):
         return error.kind
+    if isinstance(error, OSError):
+        return "storage"  # what sockets raise is a MailServerError by now
     return "seal" if isinstance(error, SealBroken) else "internal"
 
 

@@ -1,16 +1,33 @@
 """Raw messages and attachments by digest, through Django's storage API (files by default, S3-compatible by setting).
 
-Contents are kept per account: equal bytes of two accounts are two files, so nobody can learn what another holds.
+Contents are kept per account: equal bytes of two accounts are two files, so nobody can learn what another holds. What
+stands under a digest is whole: a name that exists is never written again, so half a content would stay for ever.
 """
 
 import hashlib
+import os
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
 from django.core.files.base import ContentFile, File
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
+
+
+class WholeFiles(FileSystemStorage):
+    """Files that get their name when they are written to the end, and never do if the disk is full before."""
+
+    def _save(self, name: str, content: "File[bytes]") -> str:
+        unfinished = f"{name}.{uuid.uuid4().hex}.part"
+        try:
+            written = super()._save(unfinished, content)  # type: ignore[misc]  # documented, and not in the stubs
+            os.replace(self.path(written), self.path(name))
+        except BaseException:
+            self.delete(unfinished)
+            raise
+        return name
 
 
 def path(account_id: int, digest: str) -> str:

@@ -147,6 +147,10 @@ _TROUBLE: dict[str, tuple[Promise, Promise]] = {
         gettext_lazy("The connection to %(host)s broke"),
         gettext_lazy("What is here stays readable, and Mailroom tries again by itself."),
     ),
+    "storage": (
+        gettext_lazy("Mailroom cannot store mail at the moment"),
+        gettext_lazy("Nothing is lost: new mail for %(account)s waits on %(host)s, and Mailroom tries again."),
+    ),
     "seal": (
         gettext_lazy("The stored password for %(account)s does not open"),
         gettext_lazy("The key that sealed it is not loaded. Enter the password again, or ask your administrator."),
@@ -165,6 +169,7 @@ _CURES: dict[str, Promise] = {
     "throttled": gettext_lazy("Mailroom waits as long as the server asked for. Trying sooner may lengthen it."),
     "connections": gettext_lazy("Mailroom tries again by itself. Its server can allow more connections from here."),
     "lost": gettext_lazy("Mailroom tries again by itself. If it lasts, ask whoever runs the server."),
+    "storage": gettext_lazy("Make room on the disk where Mailroom keeps mail, and see that it may write there."),
     "seal": gettext_lazy("Load the key that sealed it, or ask the owner for the password again."),
     "": gettext_lazy("Mailroom tries again by itself. If it lasts, send the server's words to whoever runs it."),
 }

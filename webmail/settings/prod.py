@@ -40,7 +40,7 @@ if not KEY_SECRETS:
 STATIC_ROOT = env.text("MAILROOM_STATIC_DIR", "staticfiles")
 STORAGES = {
     "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "webmail.storage.WholeFiles",
         "OPTIONS": {"location": env.text("MAILROOM_STORAGE_DIR"), "file_permissions_mode": 0o600},
     },
     "staticfiles": {"BACKEND": "webmail.staticfiles.FingerprintedFiles"},

@@ -28,7 +28,7 @@ KEY_SECRETS = [b"only-for-tests-only-for-tests-32"]
 STATIC_ROOT = env.text("MAILROOM_STATIC_DIR", str(_FOLDER / "static"))
 STORAGES = {
     "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "webmail.storage.WholeFiles",
         "OPTIONS": {"location": env.text("MAILROOM_STORAGE_DIR", str(_FOLDER / "storage"))},
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
