@@ -22,7 +22,7 @@ from webmail.mime.part import Part, find_part
 from webmail.mime.structure import parse_bodystructure, tree_has_attachments
 from webmail.mime.transfer import decode_transfer
 from webmail.models import Mailbox, Message, MessageBody, Placement, RemoteOp
-from webmail.protocols.errors import CommandFailed, MailServerError, Throttled
+from webmail.protocols.errors import CommandFailed, MailServerError
 from webmail.protocols.imap import Session
 from webmail.render.html import SANITIZER_VERSION
 from webmail.sync import warm
@@ -72,7 +72,7 @@ def fetch_part(message_id: int, path: str) -> None:
         else:
             encoding = entry["encoding"] if entry else ""
             digest = _over_the_wire(message, lambda session, box, uid: _stream(session, message, uid, path, encoding))
-    except (MailServerError, SealBroken, FileNotFoundError) as error:
+    except (MailServerError, SealBroken, OSError) as error:
         log.info("part of message %s: %s", message_id, type(error).__name__)
         note_refusal(message.account, error)
         return
@@ -115,7 +115,7 @@ def _over_the_wire(message: Message, work: Fetch) -> Any:
     if message.account.stopped or message.account.protocol != MailAccount.Protocol.IMAP:
         raise CommandFailed(STOPPED if message.account.stopped else GONE, code="NONEXISTENT")
     if message.account.told_to_wait:
-        raise Throttled(message.account.server_line)
+        raise CommandFailed(message.account.server_line, code="UNAVAILABLE")
     places = list(_places(message))
     error = CommandFailed(GONE, code="NONEXISTENT")
     for box, uid in places:
