@@ -14,7 +14,7 @@ from tests.support.dovecot import Dovecot
 from webmail import storage
 from webmail.models import Mailbox, Message, MessageBody, MessageSearch, Placement, PopUid
 from webmail.protocols import pop3
-from webmail.protocols.errors import CommandFailed, ConnectionLost
+from webmail.protocols.errors import CommandFailed
 from webmail.services import actions, targets
 from webmail.sync import failpoints
 from webmail.sync.account import sync_account
@@ -97,23 +97,6 @@ def test_deleted_from_the_server_when_deleted_here(dovecot: Dovecot) -> None:
     assert left_on_server(dovecot, account) == 9
 
 
-def test_a_quit_without_answer_deletes_nothing_for_sure(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
-    account = filled(dovecot, pop_policy="delete")
-
-    def hang_up(session: pop3.Session) -> None:
-        session.close()
-        raise ConnectionLost
-
-    with monkeypatch.context() as broken:
-        broken.setattr(pop3.Session, "quit", hang_up)
-        sync_account(account.pk)
-    assert states(account) == {"delete_due": 12}
-    assert left_on_server(dovecot, account) == 12
-    sync(account)
-    assert states(account) == {"deleted": 12}
-    assert left_on_server(dovecot, account) == 0
-
-
 @pytest.mark.parametrize("place", ["pop spooled", "pop stored", "pop delete due", "pop quit"])
 def test_a_crash_anywhere_loses_and_doubles_nothing(dovecot: Dovecot, place: str) -> None:
     account = filled(dovecot, count=4, pop_policy="delete")
@@ -126,17 +109,6 @@ def test_a_crash_anywhere_loses_and_doubles_nothing(dovecot: Dovecot, place: str
     assert Placement.objects.filter(account=account, state=0).count() == 4
     assert not MessageBody.objects.filter(account=account).exclude(state="here").exists()
     assert left_on_server(dovecot, account) == 0
-
-
-def test_renumbered_mail_is_recognised_and_not_deleted(dovecot: Dovecot) -> None:
-    account = filled(dovecot, count=60)
-    sync(account)
-    for row in PopUid.objects.filter(account=account):
-        PopUid.objects.filter(pk=row.pk).update(uidl=f"old-{row.pk}")
-    MailAccount.objects.filter(pk=account.pk).update(pop_policy="delete")
-    sync(account)
-    assert Message.objects.filter(account=account).count() == 60
-    assert left_on_server(dovecot, account) == 60
 
 
 def test_a_message_that_cannot_be_fetched_does_not_stop_the_rest(

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,14 @@ class Workers:
         pid, code = self._answer()
         assert code is None, f"never came to {place!r}, ended with {code}"
         return Stopped(self, pid)
+
+    def kill(self) -> None:
+        """SIGKILL for the job under way, whatever it does at this moment; for another thread, as a server's."""
+        mother = self._mother.pid
+        for pid in Path(f"/proc/{mother}/task/{mother}/children").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
+            while Path(f"/proc/{pid}").exists():  # until its mother has taken notice
+                time.sleep(0.001)
 
     def outcome(self) -> int:
         """The exit code of the job under way."""

@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Iterator
 
+LONG_RUN = "MAILROOM_FAULT_ROUNDS" in os.environ
 SEED = os.environ.get("MAILROOM_FAULT_SEED", "24")
 
 
