@@ -19,8 +19,9 @@ function move(event) {
     if (Math.abs(dx) < 14) return;
     swipe.moving = true;
   }
-  swipe.dx = dx;
-  dress(swipe.row, dx);
+  swipe.dx = one(`[data-do="${meaning(dx)}"]`, swipe.row) ? dx : 0; // a draft can be deleted, not archived
+  if (swipe.dx) dress(swipe.row, dx);
+  else undress(swipe.row);
 }
 
 const forward = () => (getComputedStyle(document.documentElement).direction === "rtl" ? -1 : 1);

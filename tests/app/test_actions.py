@@ -4,9 +4,11 @@ import uuid
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from accounts.models import Identity
 from tests import factories
-from webmail.models import Action, Flag, Mailbox, MailboxThread, Placement, RemoteOp
+from webmail.models import Action, Draft, Flag, Mailbox, MailboxThread, Outgoing, Placement, RemoteOp
 
 from .conftest import Somebody
 
@@ -164,3 +166,66 @@ def test_marking_many_can_be_taken_back_and_marking_one_says_nothing(alice: Some
     assert "undo_url" in said(scope="all")
     take_back(alice)
     assert Mailbox.objects.get(pk=alice.inbox.pk).unread == 1
+
+
+def drafts_of(who: Somebody, *subjects: str) -> tuple[Mailbox, list[Draft]]:
+    identity = Identity.objects.get(account=who.account)
+    box = Mailbox.objects.filter(account=who.account, role="drafts").first() or factories.mailbox(who.account, "drafts")
+    return box, [
+        Draft.objects.create(user=who.user, account=who.account, identity=identity, subject=subject)
+        for subject in subjects
+    ]
+
+
+def test_drafts_are_lines_of_their_own_and_none_of_them_is_open(alice: Somebody) -> None:
+    box, made = drafts_of(alice, "One", "Two")
+    html = alice.client.get(reverse("mail:mailbox", args=[alice.account.pk, box.pk])).content.decode()
+    assert [html.count(f'id="t-d{draft.pk}"') for draft in made] == [1, 1]
+    assert 'class="row-link" href="/compose/?draft=' in html
+    assert 'aria-current="true"' not in html.partition('id="rows"')[2].partition("</ol>")[0]
+    unread = alice.client.get(reverse("mail:mailbox", args=[alice.account.pk, box.pk]) + "?filter=unread")
+    assert "t-d" not in unread.content.decode()
+
+
+def test_drafts_are_deleted_with_the_lines_they_stand_among_and_come_back(alice: Somebody) -> None:
+    box, (first, second) = drafts_of(alice, "One", "Two")
+    copy = factories.message(box, flags=int(Flag.DRAFT))
+    places = [f"{box.pk}-d{first.pk}", f"{box.pk}-{copy.thread_id}"]
+    answer = alice.client.post(
+        reverse("mail:act"), {"action": "delete", "place": places}, headers={"HX-Request": "true"}
+    )
+    assert "2 messages deleted" in answer.headers["HX-Trigger"]
+    assert set(Draft.objects.filter(closed_at=None)) == {second}
+    take_back(alice)
+    assert set(Draft.objects.filter(closed_at=None)) == {first, second}
+    assert Placement.objects.get(pk=copy.pk).state == Placement.State.LIVE
+
+
+def test_draft_sent_since_stays_sent_when_its_deletion_is_taken_back(alice: Somebody) -> None:
+    box, (draft,) = drafts_of(alice, "One")
+    alice.client.post(reverse("mail:act"), {"action": "delete", "place": f"{box.pk}-d{draft.pk}"})
+    sent = {"draft": draft, "envelope_from": "a@b.example", "size": 1, "send_after": timezone.now()}
+    Outgoing.objects.create(user=alice.user, account=alice.account, **sent)
+    take_back(alice)
+    assert Draft.objects.get().closed_at is not None
+
+
+def test_everything_in_drafts_holds_what_is_being_written(alice: Somebody) -> None:
+    box, _made = drafts_of(alice, "One", "Two")
+    drafts_of(alice, "Three")
+    alice.client.post(reverse("mail:act"), {"action": "delete", "scope": "all", "mailbox": alice.inbox.pk})
+    assert Draft.objects.filter(closed_at=None).count() == 3
+    factories.message(box, flags=int(Flag.DRAFT))
+    alice.client.post(reverse("mail:act"), {"action": "delete", "scope": "all", "mailbox": box.pk})
+    assert not Draft.objects.filter(closed_at=None).exists()
+
+
+def test_drafts_cannot_be_archived_and_nobody_deletes_anothers(alice: Somebody, bob: Somebody) -> None:
+    box, (draft,) = drafts_of(alice, "One")
+    place = f"{box.pk}-d{draft.pk}"
+    answer = alice.client.post(
+        reverse("mail:act"), {"action": "archive", "place": place}, headers={"HX-Request": "true"}
+    )
+    assert "Nothing to change" in answer.headers["HX-Trigger"]
+    assert bob.client.post(reverse("mail:act"), {"action": "delete", "place": place}).status_code == 404
+    assert Draft.objects.get().closed_at is None

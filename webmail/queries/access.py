@@ -47,6 +47,12 @@ def draft(user: User, draft_id: int) -> Draft:
     return _one(Draft.objects.filter(user=user).select_related("account", "identity", "original"), pk=draft_id)
 
 
+def open_drafts(user: User, mailbox: Mailbox) -> QuerySet[Draft]:
+    """What is being written, if the mailbox is where drafts of its account are shown."""
+    scope = Draft.objects.filter(user=user, account=mailbox.account_id, closed_at=None)
+    return scope if mailbox.role == Mailbox.Role.DRAFTS else scope.none()
+
+
 def upload(user: User, upload_id: int) -> Upload:
     return _one(Upload.objects.filter(user=user).select_related("draft"), pk=upload_id)
 

@@ -59,7 +59,7 @@ def mailbox_page(user: User, mailbox: Mailbox, *, after: str = "", only: str = "
     records, older = _page([mailbox.pk], after=after, only=only)
     own = own_addresses(user)
     rows = [_row(record, url=f"{base}{record[0]}/", own=own, outgoing=outgoing) for record in records]
-    if mailbox.role == Mailbox.Role.DRAFTS and not after:
+    if mailbox.role == Mailbox.Role.DRAFTS and not (after or only):
         local, shadows = _open_drafts(user, mailbox)
         rows = [*local, *(row for row in rows if row.thread_id not in shadows)]
     return ListPage(rows=tuple(with_groups(rows)), older=older)
@@ -98,6 +98,7 @@ def _draft_row(draft: Draft, *, url: str, mailbox: Mailbox) -> Row:
         avatar_name=name,
         avatar_address=address,
         mailbox_id=mailbox.pk,
+        draft_id=draft.pk,
     )
 
 

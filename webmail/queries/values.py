@@ -48,7 +48,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a list: a conversation in a mailbox, or a search hit."""
+    """One line of a list: a conversation in a mailbox, a search hit, or a draft."""
 
     thread_id: int
     url: str
@@ -72,6 +72,7 @@ class Row:
     group: str = ""
     mailbox_id: int = 0
     left_on_server: int = 0  # octets of a POP3 message whose beginning alone is here
+    draft_id: int = 0  # what is being written stands in the list too; it has no conversation yet
     subject_marks: tuple[tuple[str, bool], ...] = ()
     snippet_marks: tuple[tuple[str, bool], ...] = ()
 

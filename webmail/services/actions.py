@@ -3,7 +3,7 @@
 Every function returns the Action, by which ``undo`` takes it back as one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from django.db import transaction
@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from accounts.models import MailAccount, User
 from webmail import live
-from webmail.models import Action, Flag, Mailbox, Placement, RemoteOp
+from webmail.models import Action, Draft, Flag, Mailbox, Placement, RemoteOp
 from webmail.models.summaries import refresh_lines, refresh_threads
 
+from . import drafts as writing
 from . import folders, ops
 from .ops import Spot
 
@@ -76,12 +77,15 @@ def to_role(user: User, kind: str, spots: list[Spot], role: str, *, set_: int = 
             if set_ | clear:
                 parts.append(change_flags(user, kind, mine, set_=set_, clear=clear))
             parts.append(move(user, kind, mine, folders.with_role(account, role)))
-        return _joined(user, kind, parts)
+        return _joined(user, kind, parts, count=max((part.count for part in parts), default=0))
 
 
 @transaction.atomic
-def delete(user: User, spots: list[Spot]) -> Action:
-    """To Trash; what lies there (or is a draft or spam) is deleted for good, after the time for undo has passed."""
+def delete(user: User, spots: list[Spot], drafts: Collection[Draft] = ()) -> Action:
+    """To Trash; what lies there (or is a draft or spam) is deleted for good, after the time for undo has passed.
+
+    ``drafts`` are those being written here: they are discarded, and their copies on the server follow.
+    """
     final_roles = [Mailbox.Role.TRASH, Mailbox.Role.JUNK, Mailbox.Role.DRAFTS]
     final = set(
         Mailbox.objects.filter(pk__in={spot.mailbox for spot in spots}, role__in=final_roles).values_list(
@@ -95,7 +99,9 @@ def delete(user: User, spots: list[Spot]) -> Action:
         parts.append(expunge(user, gone))
     if rest:
         parts.append(to_role(user, "delete", rest, Mailbox.Role.TRASH))
-    return _joined(user, "delete", parts)
+    if drafts:
+        parts.append(_discard(user, drafts))
+    return _joined(user, "delete", parts, count=sum(part.count for part in parts))
 
 
 @transaction.atomic
@@ -110,14 +116,22 @@ def expunge(user: User, spots: list[Spot]) -> Action:
     return action
 
 
-def _joined(user: User, kind: str, parts: list[Action]) -> Action:
+def _discard(user: User, drafts: Collection[Draft]) -> Action:
+    closing = [draft for draft in drafts if draft.closed_at is None]
+    for draft in closing:
+        writing.discard(draft)
+    inverse = [{"do": "reopen", "drafts": [draft.pk for draft in closing]}]
+    return Action.objects.create(user=user, kind="delete", count=len(closing), inverse=inverse)
+
+
+def _joined(user: User, kind: str, parts: list[Action], *, count: int) -> Action:
     """One Action for several, so that one Undo takes all of them back, last first."""
     if len(parts) == 1:
         return parts[0]
     whole = Action.objects.create(
         user=user,
         kind=kind,
-        count=max((part.count for part in parts), default=0),
+        count=count,
         inverse=[step for part in reversed(parts) for step in part.inverse],
     )
     RemoteOp.objects.filter(action__in=parts).update(action=whole)

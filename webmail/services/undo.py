@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from webmail.jobs import Job, enqueue_on_commit
-from webmail.models import Action, BulkJob, Mailbox, Placement, RemoteOp
+from webmail.models import Action, BulkJob, Draft, Mailbox, Outgoing, Placement, RemoteOp
 
-from . import actions, ops, targets
+from . import actions, drafts, ops, targets
 
 Before = tuple[int, int | None]  # generation and UID of a placement before it was moved
 
@@ -71,6 +71,15 @@ def _restore(user: User, action: Action, step: dict[str, Any]) -> None:
     actions.refresh(user, targets.lock(scope))
 
 
+def _reopen(user: User, action: Action, step: dict[str, Any]) -> None:
+    """Drafts that were discarded; one that was reopened and sent meanwhile stays sent."""
+    del action
+    closed = Draft.objects.filter(user=user, pk__in=step["drafts"], closed_at__isnull=False)
+    sent = Outgoing.objects.filter(draft__in=step["drafts"]).exclude(state=Outgoing.State.CANCELLED)
+    for draft in closed.exclude(pk__in=sent.values("draft")):
+        drafts.reopen(draft)
+
+
 def _cancel(action: Action, kind: RemoteOp.Kind, mailbox: int, placements: set[int]) -> dict[int, Before]:
     """Takes these out of operations no worker has begun; gives each one's generation and UID from before.
 
@@ -122,4 +131,4 @@ def _lead_back(cancelled: Mapping[int, Before], left: int, home: Mailbox) -> Non
             )
 
 
-_STEPS = {"flags": _flags, "move": _move, "restore": _restore}
+_STEPS = {"flags": _flags, "move": _move, "restore": _restore, "reopen": _reopen}

@@ -40,9 +40,9 @@ class Shape:
 
 _FLAGS = ("unread", "starred", "attachment", "answered", "forwarded", "invite", "pending")
 _TEXTS = ("group", "folder", "lang")
-_KINDS = (*_FLAGS, *_TEXTS, "counted", "chip", "more_chips", "selected", "left")
+_KINDS = (*_FLAGS, *_TEXTS, "counted", "chip", "more_chips", "draft", "selected", "left")
 _VALUES = (
-    *("thread_id", "mailbox_id", "epoch", "url", "avatar", "when", "senders", "subject", "subject_html"),
+    *("key", "mailbox_id", "epoch", "url", "avatar", "when", "senders", "subject", "subject_html"),
     *("snippet_html", "count", "count_words", "chip_hue", "chip_name", "chips_left", "left_words"),
 )
 _shapes: "WeakKeyDictionary[Template, dict[tuple[str | None, Kind], Shape]]" = WeakKeyDictionary()
@@ -64,6 +64,7 @@ def kind_of(row: Row, *, selected: bool) -> Kind:
         row.count > 1,
         bool(row.chips),
         len(row.chips) > 1,
+        bool(row.draft_id),
         selected,
         bool(row.left_on_server),
     )
@@ -101,7 +102,7 @@ def values_of(row: Row, *, avatar: str, when: str, size: str = "") -> dict[str, 
     """The row's values as markup. ``avatar`` and ``when`` are markup already; ``size`` is of what is left there."""
     subject = escape(row.subject or gettext("(no subject)"))
     values = {
-        "thread_id": str(row.thread_id),
+        "key": f"d{row.draft_id}" if row.draft_id else str(row.thread_id),
         "mailbox_id": str(row.mailbox_id),
         "epoch": str(int(row.when.timestamp())),
         "url": escape(row.url),

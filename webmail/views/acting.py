@@ -11,9 +11,9 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from webmail.models import Action, Mailbox
+from webmail.models import Action, Draft, Mailbox
 from webmail.queries import access
-from webmail.services import bulk, intents, pop, targets
+from webmail.services import actions, bulk, intents, pop, targets
 from webmail.services import undo as undoing
 from webmail.services.ops import Spot, done_again
 
@@ -26,7 +26,7 @@ _QUIET = {"read", "unread", "star", "unstar"}  # the page shows these of one con
 @login_required
 @require_POST
 def act(request: HttpRequest) -> HttpResponse:
-    """Fields: action; place (mailbox-thread), thread or message, repeated, or scope=all; mailbox; to; next."""
+    """Fields: action; place (mailbox-thread or mailbox-dDRAFT), thread or message, repeated, or scope=all; to; next."""
     user = signed_in(request)
     kind = request.POST.get("action", "")
     if kind not in intents.KINDS:
@@ -61,6 +61,8 @@ def _perform(request: HttpRequest, user: User, kind: str) -> Action:
     spots = _spots(request, user, box)
     if kind == "star" and not request.POST.get("message"):
         spots = targets.newest_of_each_thread(spots)
+    if kind == "delete" and (drafts := _drafts(request, user)):
+        return actions.delete(user, spots, drafts)
     return intents.perform(user, kind, spots, destination)
 
 
@@ -83,13 +85,27 @@ def _spots(request: HttpRequest, user: User, box: Mailbox | None) -> list[Spot]:
         if not threads:
             return []
         chosen = targets.of_threads(user, threads, box)
-    return targets.require(targets.lock(chosen))
+    spots = targets.lock(chosen)
+    may_be_none = request.POST.get("scope") == "all" or _draft_ids(request)
+    return spots if may_be_none else targets.require(spots)
+
+
+def _drafts(request: HttpRequest, user: User) -> list[Draft]:
+    """What is being written and was chosen along with the rest."""
+    if request.POST.get("scope") == "all" and request.POST.get("mailbox"):
+        return list(access.open_drafts(user, access.mailbox(user, _number(request.POST["mailbox"]))))
+    return [access.draft(user, draft_id) for draft_id in _draft_ids(request)]
+
+
+def _draft_ids(request: HttpRequest) -> list[int]:
+    lines = [text.partition("-")[2] for text in request.POST.getlist("place")]
+    return [_number(line[1:]) for line in lines if line.startswith("d")]
 
 
 def _places(request: HttpRequest) -> list[tuple[int, int]]:
-    """Lines of a list, each as ``mailbox-thread``."""
+    """Conversations of a list, each as ``mailbox-thread``."""
     pairs = [text.partition("-") for text in request.POST.getlist("place")]
-    return [(_number(mailbox), _number(thread)) for mailbox, _, thread in pairs]
+    return [(_number(mailbox), _number(thread)) for mailbox, _, thread in pairs if not thread.startswith("d")]
 
 
 def _numbers(request: HttpRequest, field: str) -> list[int]:
