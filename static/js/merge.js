@@ -33,11 +33,17 @@ function merge(old, fresh) {
 function mergeChildren(old, fresh) {
   const known = new Map([...old.children].filter(key).map((child) => [key(child), child]));
   const kept = old.matches(".rows") ? olderRows(old, fresh) : new Set();
+  // what has gone goes first: whatever stands below it would have to be moved past it, and moving takes its focus away
+  const wanted = new Set([...fresh.children].map(key));
+  const reading = [...known.values()].find((child) => !wanted.has(key(child)) && beingRead(child));
+  for (const [name, child] of known) if (!wanted.has(name) && !kept.has(child) && child !== reading) child.remove();
   let cursor = old.firstChild;
   for (const child of [...fresh.childNodes]) {
+    if (reading && cursor === reading) cursor = cursor.nextSibling;
     if (kept.size && child.matches?.(".older")) continue;
     const match = key(child) ? known.get(key(child)) : null;
     if (match && match.nodeName === child.nodeName) {
+      cursor = pastBlanks(cursor, match);
       if (match === cursor) cursor = cursor.nextSibling;
       else old.insertBefore(match, cursor);
       merge(match, child);
@@ -51,10 +57,23 @@ function mergeChildren(old, fresh) {
   }
   while (cursor) {
     const next = cursor.nextSibling;
-    if (!kept.has(cursor)) cursor.remove();
+    if (!kept.has(cursor) && cursor !== reading) cursor.remove();
     cursor = next;
   }
 }
+
+/** Blank text left over from what has gone stands in the way of what followed it. */
+function pastBlanks(node, match) {
+  while (node && node !== match && node.nodeType === Node.TEXT_NODE && !node.data.trim()) {
+    const next = node.nextSibling;
+    node.remove();
+    node = next;
+  }
+  return node;
+}
+
+/** In a list of what is unread, the conversation that is open stays in sight until another is opened. */
+const beingRead = (row) => row.matches('#rows[hx-get*="filter="] .row:not(.leaving):has([aria-current="true"])');
 
 /** What stands below the last row of the fetched page, headings and the "Older" line included. */
 function olderRows(old, fresh) {

@@ -229,3 +229,14 @@ def test_drafts_cannot_be_archived_and_nobody_deletes_anothers(alice: Somebody, 
     assert "Nothing to change" in answer.headers["HX-Trigger"]
     assert bob.client.post(reverse("mail:act"), {"action": "delete", "place": place}).status_code == 404
     assert Draft.objects.get().closed_at is None
+
+
+def test_server_copy_of_a_deleted_draft_does_not_stand_in_for_it(alice: Somebody) -> None:
+    box, (draft,) = drafts_of(alice, "One")
+    copy = factories.message(box, flags=int(Flag.DRAFT))
+    Draft.objects.update(message_id=copy.message.message_id, remote_uid=copy.uid, remote_gen=1)
+    address = reverse("mail:mailbox", args=[alice.account.pk, box.pk])
+    alice.client.post(reverse("mail:act"), {"action": "delete", "place": f"{box.pk}-d{draft.pk}"})
+    assert f't-{copy.thread_id}"' not in alice.client.get(address).content.decode()
+    Draft.objects.update(remote_uid=None)
+    assert f't-{copy.thread_id}"' in alice.client.get(address).content.decode()

@@ -162,3 +162,30 @@ def test_keyboard_alone(world: World, page: Page) -> None:
     page.keyboard.press("u")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
+def test_archiving_by_key_leaves_the_focus_on_the_next_conversation(world: World, page: Page) -> None:
+    open_inbox(world, page)
+    first, second = (rows(page).nth(n).get_attribute("id") for n in (0, 1))
+    page.keyboard.press("j")
+    with page.expect_response(lambda answer: "/actions/" in answer.url):
+        page.keyboard.press("e")
+    expect(page.locator(f"#{first}")).to_have_count(0, timeout=PATIENCE)
+    with page.expect_response(lambda answer: answer.request.headers.get("hx-target") == "rows"):
+        page.evaluate("htmx.trigger(document.body, 'mailroom:refresh')")
+    page.wait_for_timeout(100)  # the answer is merged
+    expect(page.locator(f"#{second} a.row-link")).to_be_focused()
+
+
+def test_list_of_unread_keeps_what_is_being_read_in_sight(world: World, page: Page) -> None:
+    open_inbox(world, page)
+    page.goto(f"{page.url}?filter=unread")
+    unread, other = rows(page).nth(1).get_attribute("id"), rows(page).nth(2)
+    rows(page).nth(1).locator("a.row-link").click()
+    expect(page.locator(f"#{unread}.unread")).to_have_count(0, timeout=PATIENCE)
+    with page.expect_response(lambda answer: answer.request.headers.get("hx-target") == "rows"):
+        page.evaluate("htmx.trigger(document.body, 'mailroom:refresh')")
+    expect(rows(page).nth(1)).to_have_attribute("id", str(unread))
+    expect(page.locator("#rows li.row:not(.unread)")).to_have_count(1)  # the list is still one of unread mail
+    other.locator("a.row-link").click()
+    expect(page.locator(f"#{unread}")).to_have_count(0, timeout=PATIENCE)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -66,11 +67,14 @@ def mailbox_page(user: User, mailbox: Mailbox, *, after: str = "", only: str = "
 
 
 def _open_drafts(user: User, mailbox: Mailbox) -> tuple[list[Row], set[int]]:
-    """What is being written in this account, newest first, and the conversations that only hold its server copies."""
-    drafts = list(
-        Draft.objects.filter(user=user, account=mailbox.account_id, closed_at=None).order_by("-updated_at")[:200]
-    )
-    ids = [draft.message_id for draft in drafts if draft.message_id]
+    """What is being written in this account, newest first, and the conversations that only hold server copies.
+
+    The copy of a draft that was sent or discarded stays hidden too until a worker has removed it.
+    """
+    open_or_leaving = Q(closed_at=None) | Q(remote_uid__isnull=False)
+    known = Draft.objects.filter(open_or_leaving, user=user, account=mailbox.account_id).order_by("-updated_at")[:200]
+    drafts = [draft for draft in known if draft.closed_at is None]
+    ids = [draft.message_id for draft in known if draft.message_id]
     copies = Message.objects.filter(account=mailbox.account_id, message_id__in=ids, placements__mailbox=mailbox)
     shadows = set(copies.values_list("thread_id", flat=True)) if ids else set()
     compose = reverse("mail:compose")

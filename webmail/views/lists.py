@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 
 from accounts.models import MailAccount, User
@@ -47,7 +48,7 @@ def mailbox(request: HttpRequest, account_id: int, mailbox_id: int) -> HttpRespo
     user = signed_in(request)
     box = access.mailbox(user, mailbox_id, account_id=account_id)
     context = mailbox_context(request, box)
-    return page(request, LIST, context, region=_region(request))
+    return page(request, LIST, context, region=region(request))
 
 
 def mailbox_context(request: HttpRequest, box: Mailbox, *, thread_id: int = 0) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def mailbox_context(request: HttpRequest, box: Mailbox, *, thread_id: int = 0) -
         "account_error": states.error(box.account),
         "empty": _empty(box, only),
         "selected_thread_id": thread_id,
-        "list_url": reverse("mail:mailbox", args=[box.account_id, box.pk]),
+        "list_url": _again(request, "mail:mailbox", box.account_id, box.pk),
     } | _common(request, user, rail, found, only)
 
 
@@ -86,7 +87,7 @@ def unified(request: HttpRequest) -> HttpResponse:
     context = _whole(gettext("All inboxes"), "all", rail.unified_unread, _empty_everywhere(accounts))
     context["account_error"] = next((block for account in accounts if (block := states.error(account))), None)
     context |= _common(request, user, rail, found, only)
-    return page(request, LIST, context | {"list_url": reverse("mail:unified")}, region=_region(request))
+    return page(request, LIST, context | {"list_url": _again(request, "mail:unified")}, region=region(request))
 
 
 @login_required
@@ -96,7 +97,7 @@ def starred(request: HttpRequest) -> HttpResponse:
     empty = Empty(gettext("Nothing is starred"), gettext("Star a conversation and it stays at hand here."))
     rail = nav(user, current="starred")
     context = _whole(gettext("Starred"), "starred", 0, empty) | _common(request, user, rail, found, "")
-    return page(request, LIST, context | {"list_url": reverse("mail:starred")}, region=_region(request))
+    return page(request, LIST, context | {"list_url": _again(request, "mail:starred")}, region=region(request))
 
 
 def _whole(name: str, role: str, unread: int, empty: Empty) -> dict[str, Any]:
@@ -129,8 +130,18 @@ def _only(request: HttpRequest) -> str:
     return only if only in lists.FILTERS else ""
 
 
-def _region(request: HttpRequest) -> str:
-    return "more" if request.GET.get("after") else "rows"
+def _again(request: HttpRequest, name: str, *args: int) -> str:
+    """The list's address with what it was narrowed to and how far back it begins, so that it stays what it was."""
+    asked = {"filter": _only(request), "after": request.GET.get("after", "")}
+    words = urlencode({field: value for field, value in asked.items() if value})
+    return reverse(name, args=args) + (f"?{words}" if words else "")
+
+
+def region(request: HttpRequest) -> str:
+    """Older rows alone where "Older" asks for them; the list as it stands where it is fetched again."""
+    htmx = getattr(request, "htmx", None)
+    again = htmx is not None and htmx.target == "rows"
+    return "more" if request.GET.get("after") and not again else "rows"
 
 
 def _empty_everywhere(accounts: list[MailAccount]) -> Empty:

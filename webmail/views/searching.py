@@ -16,7 +16,7 @@ from webmail.queries.values import Empty
 from webmail.search import Query, parse
 
 from .htmx import page
-from .lists import person, signed_in
+from .lists import person, region, signed_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "list_url": url,
         "mailbox": {"id": "", "name": gettext("Search"), "role": "", "unread": 0, "total": 0, "account_id": ""},
     }
-    return page(request, "mail/search.html", context, region="more" if request.GET.get("after") else "rows")
+    return page(request, "mail/search.html", context, region=region(request))
 
 
 def _chips(query: Query) -> list[QueryChip]:
