@@ -20,6 +20,7 @@ export async function openComposer(address, options = {}) {
   }
 }
 
+/** Returns undefined when there is no composer now. */
 async function fetchComposer(address, { kept, shape = "", quiet = false }) {
   const url = new URL(address, location.href);
   const draft = url.searchParams.get("draft");
@@ -30,6 +31,12 @@ async function fetchComposer(address, { kept, shape = "", quiet = false }) {
     fetch(url, { headers: { Accept: "text/html" } }).catch(() => null),
     import("./composer_window.js"),
   ]);
+  if (answer && (!answer.ok || answer.redirected) && kept?.fields.draft) {
+    // sent, discarded, or gone with its account: what was typed and not saved goes on as a new message
+    const fields = { ...kept.fields, draft: "", original: "", revision: "", mode: "" };
+    return fetchComposer(place.dataset.compose, { kept: { ...kept, fields }, shape, quiet });
+  }
+  if (kept && !answer?.ok) return undefined;
   if (!answer?.ok || answer.redirected) return answer ? location.assign(address) : toast({ text: words().failed });
   const box = new DOMParser().parseFromString(await answer.text(), "text/html"); // runs nothing, loads nothing
   for (const sheet of all("link", box)) {
@@ -83,7 +90,7 @@ function offerKept() {
     if (Date.now() - kept.at < STALE_MS) continue;
     localStorage.removeItem(key);
     const address = kept.fields.draft ? `${place.dataset.compose}?draft=${kept.fields.draft}` : place.dataset.compose;
-    openComposer(address, { kept, shape: kept.shape, quiet: true });
+    openComposer(address, { kept, shape: kept.shape, quiet: true }).then((made) => made || localStorage.setItem(key, JSON.stringify(kept)));
   }
 }
 

@@ -198,10 +198,20 @@ export class Composer {
     } catch {
       return this.unsaved(this.words.lost);
     }
+    if (answer.status === 404 && this.orphaned()) return this.post(what);
     const told = answer.headers.get("Content-Type")?.startsWith("application/json");
     if (answer.redirected || answer.status === 403) return this.unsaved(this.words.signedOut);
     if (!told) return this.unsaved(this.words.unsaved);
     return answer.json();
+  }
+
+  /** The draft is gone, with its account perhaps: what is typed goes on as a new message. False when it was new. */
+  orphaned() {
+    const { draft, original, revision, mode } = this.form.elements;
+    if (!draft.value && !original.value) return false;
+    draft.setAttribute("value", "");
+    for (const field of [draft, original, revision, mode]) field.value = "";
+    return true;
   }
 
   unsaved(words) {
@@ -214,7 +224,7 @@ export class Composer {
 
   took(answer, upTo) {
     this.errors(answer.errors ?? {});
-    if (!answer.draft) return;
+    if (!answer.draft) return this.state(this.words.unsaved, "warn"); // the fields say why; the copy on the device stays
     this.form.elements.draft.value = answer.draft;
     this.form.elements.draft.setAttribute("value", answer.draft);
     this.form.elements.revision.value = answer.revision;

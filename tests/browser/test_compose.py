@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
@@ -148,6 +149,35 @@ def test_what_could_not_be_saved_survives_the_page(live: Live, maren: User, page
     page.goto(f"{live.url}/mail/starred/")
     expect(page.frame_locator(".composer-frame").locator("#text")).to_contain_text("Not lost.")
     saved(page, "Not lost.")
+
+
+@pytest.mark.allow_console("ERR_FAILED|Failed to fetch")
+def test_unsaved_text_of_a_draft_discarded_elsewhere_goes_on_as_a_new_one(live: Live, maren: User, page: Page) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    write(page, "First. ")
+    draft = saved(page, "First.")
+    page.route("**/compose/", lambda route: route.abort())
+    write(page, "Second.")
+    expect(page.locator(".composer-state")).to_contain_text("kept")
+    Draft.objects.update(closed_at=timezone.now())
+    page.unroute("**/compose/")
+    page.goto(f"{live.url}/mail/starred/")
+    expect(page.frame_locator(".composer-frame").locator("#text")).to_contain_text("Second.")
+    expect(page.locator(".composer-state")).to_contain_text("Saved", timeout=PATIENCE * 1000)
+    assert page.url.endswith("/mail/starred/")
+    assert "Second." in Draft.objects.exclude(pk=draft.pk).get().html
+
+
+@pytest.mark.allow_console("status of 404")
+def test_what_is_typed_into_a_draft_that_is_gone_is_kept(live: Live, maren: User, page: Page) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    write(page, "First. ")
+    saved(page, "First.")
+    Draft.objects.all().delete()
+    write(page, "Second.")
+    saved(page, "Second.")
 
 
 @pytest.mark.allow_console("inline event handler")  # the frame's policy says that it blocked one
