@@ -254,13 +254,13 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
 def start_tls(sock: socket.socket, endpoint: Endpoint) -> ssl.SSLSocket:
     """The socket under verified TLS. The caller throws away what it had read and learnt before.
 
-    Raises TlsFailed, ConnectionLost; the socket is then closed.
+    Raises TlsFailed, ConnectionLost, and Unreachable for a server that keeps silent; the socket is then closed.
     """
     try:
         return tls_context(endpoint).wrap_socket(sock, server_hostname=endpoint.host)
     except TimeoutError:
         sock.close()
-        raise TlsFailed("no TLS handshake in time") from None
+        raise Unreachable("no TLS handshake in time") from None
     except (OSError, ValueError) as exc:
         sock.close()
         raise classify(exc) from None
