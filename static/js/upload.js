@@ -2,6 +2,7 @@
 import { all, icon, one } from "./page.js";
 
 const size = (octets) => {
+  if (octets < 1000) return `${octets} B`;
   let value = octets / 1000;
   for (const unit of ["KB", "MB", "GB"]) {
     if (value < 999.5 || unit === "GB") return `${value < 10 && unit !== "KB" ? value.toFixed(1) : Math.round(value)} ${unit}`;

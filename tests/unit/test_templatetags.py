@@ -52,6 +52,14 @@ def test_sizes(octets: int, words: str) -> None:
     assert mailroom.size(octets) == words
 
 
+def test_whole_date_reads_as_the_clock_of_the_list_does() -> None:
+    moment = datetime(2026, 11, 24, 21, 5, tzinfo=UTC)
+    assert mailroom.whole_time(moment) == "Tuesday, 24 November 2026, 21:05"
+    assert mailroom.whole_time(None) == ""
+    for style in ("short", "full"):
+        assert 'title="Tuesday, 24 November 2026, 21:05"' in mailroom.when(moment, style)
+
+
 def test_a_long_file_name_keeps_its_beginning_and_its_ending() -> None:
     cut = mailroom.middle("Print specification for both panels, revised.pdf", 28)
     assert cut.startswith("Print spec")

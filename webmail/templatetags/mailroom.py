@@ -90,14 +90,14 @@ def when(moment: datetime | None, style: str = "short") -> SafeString:
         minute = local.replace(second=0, microsecond=0, tzinfo=None)
         rest = _short_words(minute, timezone.localdate(), get_language())
         return format_html('<time datetime="{}" {}</time>', local.isoformat(timespec="seconds"), rest)
-    title, words = formats.date_format(local, "DATETIME_FORMAT"), _full_time(local)
+    title, words = _whole_time(local), _full_time(local)
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="seconds"), title, words)
 
 
 @lru_cache(maxsize=20_000)
 def _short_words(minute: datetime, today: date, language: str | None) -> SafeString:
     """The whole date as title, and the short one; ``language`` is the one that both are written in."""
-    return format_html('title="{}">{}', formats.date_format(minute, "DATETIME_FORMAT"), _short_time(minute, today))
+    return format_html('title="{}">{}', _whole_time(minute), _short_time(minute, today))
 
 
 def _clock(local: datetime) -> str:
@@ -124,6 +124,11 @@ def _full_time(local: datetime) -> str:
     return f"{formats.date_format(local, pgettext('full date, Django date format', 'j M Y'))} {_clock(local)}"
 
 
+def _whole_time(local: datetime) -> str:
+    day = formats.date_format(local, pgettext("weekday and date, Django date format", "l, j F Y"))
+    return f"{day}, {_clock(local)}"
+
+
 def _ago(local: datetime) -> str:
     minutes = max(0, int((timezone.localtime() - local).total_seconds() // 60))
     if minutes < 1:
@@ -138,6 +143,12 @@ def _ago(local: datetime) -> str:
 def clock(moment: datetime | None) -> str:
     """14:05, or nothing."""
     return _clock(timezone.localtime(moment)) if moment else ""
+
+
+@register.filter
+def whole_time(moment: datetime | None) -> str:
+    """Tuesday, 24 November 2026, 14:05, or nothing."""
+    return _whole_time(timezone.localtime(moment)) if moment else ""
 
 
 @register.filter
