@@ -135,7 +135,7 @@ class AccountForm(ServersMixin):
         self.account = account
         super().__init__(data, initial=_initial(account) | {"pop_copy": copies.now if copies else ""})
         if copies is not None:
-            choices = [("", _("Nowhere else")), *copies.groups]
+            choices = [("", _("Nowhere else")), *copies.folders]
             self.fields["pop_copy"] = forms.ChoiceField(
                 label=_("Also put a copy into"),
                 required=False,

@@ -65,12 +65,12 @@ class FolderLine:
 
 @dataclass(frozen=True, slots=True)
 class CopyChoice:
-    """Where copies of a POP3 account's mail can go: (account, ((id, folder), …)) and the present id, or "".
+    """Where copies of a POP3 account's mail can go: (id, "account · folder") and the present id, or "".
 
     ``lost`` names a mailbox that got copies and is gone.
     """
 
-    groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    folders: tuple[tuple[str, str], ...]
     now: str
     lost: str
 
@@ -165,19 +165,21 @@ def folders(mailboxes: list[Mailbox]) -> tuple[FolderLine, ...]:
     )
 
 
+def whole_name(box: Mailbox) -> str:
+    """The folder with its account, for a choice among several accounts."""
+    return f"{box.account} · {display_name(box) if box.role else box.name}"
+
+
 def copy_choice(user: User, account: MailAccount) -> CopyChoice | None:
     """The folders of the person's IMAP accounts; None for an account whose mail stays on its server."""
     if account.protocol != MailAccount.Protocol.POP3:
         return None
     boxes = access.mailboxes(user).filter(account__protocol=MailAccount.Protocol.IMAP).select_related("account")
-    groups: dict[MailAccount, list[tuple[str, str]]] = {}
-    for box in boxes.order_by("account__position", "account", "name"):
-        if box.selectable:
-            groups.setdefault(box.account, []).append((str(box.pk), display_name(box) if box.role else box.name))
+    boxes = boxes.order_by("account__position", "account", "name")
     chosen = PopCopy.objects.select_related("mailbox").filter(account=account).first()
     there = chosen is not None and chosen.mailbox is not None and chosen.mailbox.phase != Mailbox.Phase.GONE
     return CopyChoice(
-        groups=tuple((str(one), tuple(found)) for one, found in groups.items()),
+        folders=tuple((str(box.pk), whole_name(box)) for box in boxes if box.selectable),
         now=str(chosen.mailbox_id) if chosen is not None and there else "",
         lost=chosen.name if chosen is not None and not there else "",
     )

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import MailAccount, User
 from accounts.services import sync_state
 from webmail.models import Action, Mailbox, Message, Placement, PopCopy, PopUid
-from webmail.queries.nav import display_name
+from webmail.queries.settings import whole_name
 
 from . import actions, ops
 from .ops import Spot
@@ -42,6 +42,4 @@ def copy_to(account: MailAccount, mailbox: Mailbox | None) -> None:
     if mailbox is None:
         PopCopy.objects.filter(account=account).delete()
         return
-    PopCopy.objects.update_or_create(
-        account=account, defaults={"mailbox": mailbox, "name": f"{mailbox.account} · {display_name(mailbox)}"[:400]}
-    )
+    PopCopy.objects.update_or_create(account=account, defaults={"mailbox": mailbox, "name": whole_name(mailbox)[:400]})
