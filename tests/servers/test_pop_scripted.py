@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import MailAccount
+from accounts.queries import account_words
 from deploy.demo.tls import DemoCertificate
 from tests.servers.sync_rig import account_on, message
 from tests.support.scripted import Client, Server, scripted
 from webmail import live
 from webmail.models import Message, PopUid
 from webmail.services import presence
-from webmail.sync import pop_ledger, pop_plan
+from webmail.sync import failpoints, pop_ledger, pop_plan
 from webmail.sync.account import sync_account
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,6 +105,34 @@ def test_a_server_that_lists_a_part_at_a_time_is_asked_until_nothing_is_new(cert
     assert Message.objects.filter(account=account).count() == 130
     assert PopUid.objects.filter(account=account, state="fetched").count() == 130
     assert "pop_frozen_until" not in account.settings_seen  # it did not renumber
+
+
+def test_a_large_download_goes_on_in_slices(certificates: DemoCertificate, settings: Any) -> None:
+    settings.MAILROOM = settings.MAILROOM | {"SYNC_SLICE_SECONDS": -1}  # over before the first message
+    drop = some(*range(12))
+    with scripted(certificates, Maildrop(drop), Maildrop(drop)) as server:
+        account = account_of(server)
+        assert sync_account(account.pk).again
+        account.refresh_from_db()
+        assert account_words.fetching(account) == "Downloading 0 of 12"
+        began = account.progress_since
+        settings.MAILROOM = settings.MAILROOM | {"SYNC_SLICE_SECONDS": 45}
+        told: list[tuple[str, datetime | None]] = []
+        failpoints.arm("pop stored", lambda: told.append(told_of(account)))
+        try:
+            assert not sync_account(account.pk).again
+        finally:
+            failpoints.disarm()
+    assert told[0] == ("Downloading 1 of 12", began)
+    assert [words for words, _ in told[-2:]] == ["Downloading 11 of 12", ""]
+    subjects = Message.objects.filter(account=account).order_by("pk").values_list("subject", flat=True)
+    assert list(subjects) == [f"Topic {number}" for number in reversed(range(12))]  # newest first
+
+
+def told_of(account: MailAccount) -> tuple[str, datetime | None]:
+    """What the account's page says of the download, and since when it runs."""
+    account.refresh_from_db()
+    return account_words.fetching(account), account.progress_since
 
 
 def test_without_top_a_renumbered_server_brings_no_second_copies(certificates: DemoCertificate) -> None:
