@@ -74,6 +74,14 @@ def start_postgres(*, options: tuple[str, ...] = postgres.UNSAFE_AND_FAST) -> No
     supervisor.until(lambda: postgres.answers(PG_SOCKETS), of=server, patience=60, what="Starting Postgres")
 
 
+def restart_postgres() -> None:
+    """Postgres goes down and comes back: every connection is lost, what was committed stays."""
+    entry = next(entry for entry in supervisor.running if entry.service.name == "Postgres")
+    supervisor.end(entry)
+    server = supervisor.start(entry.service)
+    supervisor.until(lambda: postgres.answers(PG_SOCKETS), of=server, patience=60, what="Starting Postgres")
+
+
 def start_redis() -> None:
     """Start the run's Redis, which keeps nothing on disk, and wait until it answers."""
     binary = redis.find_binary()

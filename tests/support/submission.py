@@ -9,7 +9,7 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +53,7 @@ class Submission:
         self.lmtp_socket = lmtp_socket
         self.domain = domain
         self._arranged: dict[str, str | None] = {}
+        self._acts: dict[str, Callable[[], object]] = {}
         self._lock = threading.Lock()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(tls.cert, tls.key)
@@ -87,8 +88,17 @@ class Submission:
         with self._lock:
             self._arranged[at] = answer
 
+    def when(self, at: str, act: Callable[[], object]) -> None:
+        """Something else happens the next time a session comes to this point, which then goes on as usual."""
+        with self._lock:
+            self._acts[at] = act
+
     def arranged(self, at: str) -> tuple[bool, str | None]:
         """Whether a failure was arranged for this point, and its answer; asking uses it up."""
+        with self._lock:
+            act = self._acts.pop(at, None)
+        if act is not None:
+            act()
         with self._lock:
             return at in self._arranged, self._arranged.pop(at, None)
 
@@ -109,6 +119,7 @@ class Submission:
             self.accepted.clear()
             self.sessions.clear()
             self._arranged.clear()
+            self._acts.clear()
 
     def stop(self) -> None:
         """Close both ports."""

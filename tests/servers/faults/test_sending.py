@@ -7,15 +7,17 @@ from collections import Counter
 import pytest
 from django.utils import timezone
 
-from accounts.models import MailAccount, User
+from accounts.models import MailAccount, MailServer, User
 from tests.servers.faults.rounds import rounds
 from tests.servers.sync_rig import check, sync
 from tests.servers.test_delivery import Sender, friend, sender
 from tests.servers.test_delivery_races import due
+from tests.support.faultproxy import FaultProxy, call
 from tests.support.submission import Accepted
+from tests.support.workers import Workers
 from webmail import connections
 from webmail.delivery import file_sent
-from webmail.delivery.submit import submit
+from webmail.delivery.submit import STALE_AFTER, recover, submit
 from webmail.jobs import Job
 from webmail.models import Outgoing
 from webmail.services import outbox
@@ -106,6 +108,39 @@ def test_f36_each_recipient_has_an_outcome_of_their_own(sender: Sender, friend: 
     assert hidden.encode() not in first.content
     file(made)
     assert [copy.count(hidden.encode()) for copy in sender.in_sent()] == [1]
+    sync(sender.account)
+    check(sender.dovecot, sender.account)
+
+
+@pytest.mark.parametrize("at", ["MAIL", "DATA", "CONTENT", "TAKEN", "QUIT"])
+def test_f37_a_worker_that_dies_sends_nothing_twice(
+    sender: Sender, friend: str, workers: Workers, proxy: FaultProxy, at: str
+) -> None:
+    hidden = sender.dovecot.add_user()
+    made = sender.hand_over(friend, bcc=hidden)
+    sender.submission.when(at, workers.kill)  # QUIT comes right after the server's 250 was read
+    assert workers.run("webmail.delivery.submit:submit", made.pk) == -9
+    recover(timezone.now() + 2 * STALE_AFTER)
+    made.refresh_from_db()
+    assert made.state == (State.DEFERRED if at in BEFORE_THE_DOT else State.UNKNOWN)
+    try_again(made)
+    if made.state == State.UNKNOWN:  # nobody but a person decides, and the message was taken
+        assert outbox.settle(made)
+    assert [taken.rcpt_tos for taken in sender.submission.accepted] == [(friend, hidden)]
+    through = MailServer.objects.create(
+        protocol="imap",
+        host="localhost",
+        port=proxy.endpoint.port,
+        trusted=True,
+        ca_certificates=proxy.endpoint.ca_pem,
+    )
+    MailAccount.objects.update(incoming=through)
+    filing = proxy.rule("to_client", rb"APPENDUID", call(workers.kill))
+    assert workers.run("webmail.delivery.file_sent:file_sent", made.pk) == -9
+    assert filing.hits == 1
+    file(made)
+    assert [copy.count(hidden.encode()) for copy in sender.in_sent()] == [1]
+    assert len(sender.submission.accepted) == 1
     sync(sender.account)
     check(sender.dovecot, sender.account)
 

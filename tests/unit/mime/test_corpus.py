@@ -34,7 +34,7 @@ def test_corpus_is_there() -> None:
 
 
 @pytest.mark.parametrize("path", corpus_files(), ids=lambda path: path.name)
-def test_public_mail_is_read(path: Path) -> None:
+def test_f42_public_mail_is_read(path: Path) -> None:
     raw = path.read_bytes()
     parsed = parse_message(raw)
     assert parsed.problem != "unreadable"

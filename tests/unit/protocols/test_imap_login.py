@@ -181,7 +181,7 @@ def test_a_refused_starttls_is_the_end(certificates: DemoCertificate) -> None:
     assert len(heard) == 2
 
 
-def test_what_is_injected_before_tls_is_forgotten(certificates: DemoCertificate) -> None:
+def test_f45_what_is_injected_before_tls_is_forgotten(certificates: DemoCertificate) -> None:
     def script(client: Client) -> None:
         greet(client, b"IMAP4rev1 STARTTLS AUTH=EVIL")
         tag = client.line().split()[0]

@@ -178,7 +178,7 @@ def test_a_greeting_that_refuses(certificates: DemoCertificate) -> None:
     assert isinstance(error, Throttled)
 
 
-def test_starttls_discards_what_came_in_the_clear(certificates: DemoCertificate) -> None:
+def test_f45_starttls_discards_what_came_in_the_clear(certificates: DemoCertificate) -> None:
     def script(client: Client) -> None:
         client.say(b"+OK")
         client.expect(b"STLS", b"+OK begin TLS", b"+OK", b"SASL LOGIN", b".", b"-ERR injected")

@@ -377,7 +377,7 @@ def test_a_reply_nobody_asked_for(certificates: DemoCertificate) -> None:
 # --- TLS and login ---
 
 
-def test_starttls_discards_what_came_in_the_clear(certificates: DemoCertificate) -> None:
+def test_f45_starttls_discards_what_came_in_the_clear(certificates: DemoCertificate) -> None:
     def script(client: Client) -> None:
         greet(client, [b"250-AUTH LOGIN", b"250-SIZE 1", b"250 STARTTLS"])
         client.expect(b"STARTTLS", b"220 go", b"250-mx.test", b"250 AUTH LOGIN SMTPUTF8")
