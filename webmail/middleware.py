@@ -2,6 +2,7 @@
 
 import zoneinfo
 from collections.abc import Callable
+from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -42,6 +43,29 @@ class PersonalSettings:
             zone = zoneinfo.ZoneInfo("UTC")
         with timezone.override(zone), translation.override(user.language):
             return self.get_response(request)
+
+
+class SignInAgain:
+    """Leads to signing in as a page, when the session has ended under an open one.
+
+    A region would otherwise show the form where mail stood, and an action would look done. After signing in it goes on
+    with what was open, never with an address that only takes posts.
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        sign_in = reverse("mail:signin")
+        asked_to = response.status_code == 302 and response.headers["Location"].startswith(f"{sign_in}?")
+        if not asked_to:  # signing out leads there too, without naming a place to go back to
+            return response
+        if request.headers.get("HX-Request"):
+            shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+            place = urlencode({"next": shown._replace(scheme="", netloc="", fragment="").geturl() or "/"})
+            return HttpResponse(status=204, headers={"HX-Redirect": f"{sign_in}?{place}"})
+        return response if request.method in ("GET", "HEAD") else HttpResponseRedirect(sign_in)
 
 
 class PasswordChangeRequired:

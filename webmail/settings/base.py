@@ -37,6 +37,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "webmail.middleware.SignInAgain",
     "webmail.middleware.PersonalSettings",
     "webmail.middleware.PasswordChangeRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
