@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import resource
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -157,36 +153,3 @@ def test_f41_a_message_without_its_end_is_no_message(dovecot: Dovecot, pop_proxy
         assert left_on_server(dovecot, account) == 1
     sync(account)
     check(dovecot, account, count=1, left=0)
-
-
-@contextmanager
-def full_disk(room: int) -> Iterator[None]:
-    """No file of this process can grow beyond so many bytes, as on a disk with little room."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@pytest.mark.parametrize("full", ["spool", "storage"])
-def test_f46_a_full_disk_deletes_nothing_and_shows_no_half(
-    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch, full: str
-) -> None:
-    account = pop_account(dovecot, pop_policy="delete")
-    dovecot.load_maildir(account.address, [message(1, body="z" * 900_000), message(2)])
-    with monkeypatch.context() as elsewhere, full_disk(300_000):
-        if full == "storage":  # what is spooled lies where there is room
-            elsewhere.setattr(tempfile, "TemporaryFile", io.BytesIO)
-        sync_account(account.pk)
-    account.refresh_from_db()
-    assert (account.state, account.error_code) == ("failing", "storage")
-    assert left_on_server(dovecot, account) == 2
-    assert not MessageBody.objects.filter(account=account, message__size__gt=100_000).exists()
-    sync(account)
-    check(dovecot, account, count=2, left=0)
-    assert {len(storage.read(account.pk, body.raw_digest)) > 900_000 for body in MessageBody.objects.all()} == {
-        True,
-        False,
-    }
