@@ -37,21 +37,35 @@ def publish_on_commit(user_id: int, kind: str, **ids: int | str) -> None:
     transaction.on_commit(partial(publish, user_id, kind, **ids))
 
 
-def mark_here(account_id: int) -> bool:
-    """Notes that a page of the account is open; True at most once a minute, and not when Redis is away."""
+DAY = 24 * 3600
+OPEN_SECONDS = 90  # a page that is open says so again well within these
+
+
+def mark_here(account_id: int, user_id: int = 0) -> bool:
+    """Notes a look at the account; True at most once a minute, and not when Redis is away."""
     try:
         with connection().pipeline(transaction=False) as pipe:
             pipe.set(f"here:{account_id}", 1, ex=600)
+            pipe.set(f"today:{user_id}", 1, ex=DAY)
             pipe.set(f"visit:{account_id}", 1, ex=60, nx=True)
-            return bool(pipe.execute()[1])
+            return bool(pipe.execute()[-1])
     except redis.RedisError as error:
         log.warning("presence not noted: %s", type(error).__name__)
         return False
 
 
-def is_here(account_id: int) -> bool:
-    """Whether a page of the account was open within ten minutes."""
+def is_here(account_id: int, user_id: int = 0) -> bool:
+    """Whether the account was looked at within ten minutes, or a page of its owner is open now."""
+    return _any(f"here:{account_id}", f"open:{user_id}")
+
+
+def came_today(user_id: int) -> bool:
+    """Whether the person looked at mail within a day."""
+    return _any(f"today:{user_id}")
+
+
+def _any(*names: str) -> bool:
     try:
-        return bool(connection().exists(f"here:{account_id}"))
+        return bool(connection().exists(*names))
     except redis.RedisError:
         return False

@@ -53,6 +53,7 @@ mail = [
     path("settings/account/<int:account_id>/", accounts.account, name="account"),
     path("settings/account/<int:account_id>/password/", accounts.password, name="account_password"),
     path("settings/account/<int:account_id>/remove/", accounts.remove, name="account_remove"),
+    path("settings/account/<int:account_id>/folder/<int:mailbox_id>/resync/", accounts.resync_folder, name="resync"),
     path("settings/account/<int:account_id>/<slug:action>/", accounts.do, name="account_do"),
 ]
 

@@ -50,6 +50,15 @@ ACCOUNT = _by_name(
         refused=_("%s cannot be synced as it stands: it is held, or its password was refused."),
     ),
     Intent(
+        name="resync",
+        label=_("Compare everything again"),
+        icon="all-inboxes",
+        do=administration.resync,
+        fits=lambda account: _may_sync(account) and account.protocol == MailAccount.Protocol.IMAP,
+        done=_("Everything in %s is being compared with its server. Nothing is deleted first."),
+        refused=_("%s cannot be synced as it stands: it is held, or its password was refused."),
+    ),
+    Intent(
         name="retry",
         label=_("Try again"),
         icon="refresh",

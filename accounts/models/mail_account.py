@@ -28,6 +28,12 @@ class MailAccount(models.Model):
         PAUSED = "paused", _("Paused by you")
         SUSPENDED = "suspended", _("Suspended by an administrator")
 
+    class NextWhy(models.TextChoices):
+        OPEN = "open", _("a page is open")
+        ACTIVE = "active", _("its owner came by today")
+        IDLE = "idle", _("nobody is looking")
+        OWED = "owed", _("a change is to be sent")
+
     class PopPolicy(models.TextChoices):
         KEEP = "keep", _("Leave on the server")
         DELETE = "delete", _("Delete from the server once it is here")
@@ -65,12 +71,16 @@ class MailAccount(models.Model):
     progress_done = models.PositiveIntegerField(default=0)
     progress_total = models.PositiveIntegerField(default=0)
     progress_since = models.DateTimeField(null=True, blank=True)
+    progress_rate = models.PositiveIntegerField(default=0)  # messages a minute
+    progress_at = models.DateTimeField(null=True, blank=True)  # when the last of them were written
     settings_seen = models.JSONField(default=dict, blank=True)  # what was learnt of the server: capabilities, profile
 
     # schedule and lease: the dispatcher claims what is due, a worker holds the lease with a fencing token
     next_run_at = models.DateTimeField(_("next try"), default=timezone.now, db_index=True)
+    next_why = models.CharField(max_length=8, choices=NextWhy.choices, blank=True)  # empty after a failure
     queued_at = models.DateTimeField(null=True, blank=True)
     woken_at = models.DateTimeField(null=True, blank=True)
+    resync_asked_at = models.DateTimeField(null=True, blank=True)  # every mailbox is to be compared again
     watched_until = models.DateTimeField(null=True, blank=True)  # a page of this account is open somewhere
     lease_token = models.BigIntegerField(default=0)
     lease_owner = models.CharField(max_length=100, blank=True)

@@ -5,10 +5,11 @@ server said is passed on verbatim by the callers and is no part of these texts.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from django.utils import timezone
+from django.utils.formats import date_format, time_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts.models import MailAccount
 
 State = MailAccount.State
+STALLED = timedelta(seconds=90)  # a fetch that wrote nothing for so long is not under way
 Level: TypeAlias = Literal["ok", "warn", "danger", ""]
 
 
@@ -71,17 +73,64 @@ def cure(account: MailAccount) -> str:
 
 
 def fetching(account: MailAccount) -> str:
-    """The first fetch under way: how many of how many and the time left; empty when none is."""
+    """The first fetch under way: how many of how many, how fast, the time left; empty when none is."""
     done, total = account.progress_done, account.progress_total
     if not total or done >= total or account.state not in (State.NEW, State.WORKING):
         return ""
     pop3 = account.protocol == MailAccount.Protocol.POP3
     words = _("Downloading %(done)s of %(total)s") if pop3 else _("Fetching %(done)s of %(total)s")
     words %= {"done": f"{done:,}", "total": f"{total:,}"}
-    if account.progress_since and done > 200:
-        seconds = (timezone.now() - account.progress_since).total_seconds()
-        words += " · " + _time_left(seconds / done * (total - done))
-    return words
+    return words + pace(account.progress_rate, account.progress_at, left=total - done)
+
+
+def pace(rate: int, at: datetime | None, *, left: int) -> str:
+    """How fast and how long still, to be put behind what is done; that nothing moves at the moment is said too."""
+    if at is None or not rate:
+        return ""
+    if timezone.now() - at > STALLED:
+        return " · " + _("waiting for its turn")
+    return " · " + _("%s a minute") % f"{rate:,}" + " · " + _time_left(60 * left / rate)
+
+
+def next_try(account: MailAccount) -> str:
+    """When the account is looked at next, and why then; empty where only a person goes on (paused, suspended)."""
+    now = timezone.now()
+    if account.state == State.PASSWORD_REFUSED:
+        return _("No more tries until a new password is entered, so that the server does not lock the account.")
+    if account.stopped:
+        return ""
+    if account.lease_expires_at and account.lease_expires_at > now:
+        return _("Being looked at now.")
+    if account.next_run_at <= now:
+        return _("Due now.")
+    values = {"span": lasting(account.next_run_at - now), "at": _clock(account.next_run_at), "why": _why(account)}
+    if account.state == State.THROTTLED:
+        return _("Not before %(at)s, in %(span)s: %(why)s") % values
+    return _("Next look at %(at)s, in %(span)s: %(why)s") % values
+
+
+def _clock(at: datetime) -> str:
+    local = timezone.localtime(at)
+    today = local.date() == timezone.localdate()
+    return time_format(local, "H:i") if today else date_format(local, "j F H:i")
+
+
+def _why(account: MailAccount) -> str:
+    """The reason for the date, as the end of a sentence."""
+    if account.state == State.THROTTLED:
+        return _("the server asked for patience.")
+    if account.error_code == "auth":
+        refused = account.refused_logins
+        words = ngettext("the password was refused once", "the password was refused %d times", refused)
+        return (words % refused if "%d" in words else words) + _("; after the third time Mailroom stops.")
+    if account.failures:
+        words = ngettext(
+            "one try failed, so it waits a little.",
+            "%d tries in a row failed, and each waits longer than the last.",
+            account.failures,
+        )
+        return words % account.failures if "%d" in words else words
+    return str(_REASONS.get(account.next_why, _REASONS[""]))
 
 
 def _time_left(seconds: float) -> str:
@@ -106,6 +155,14 @@ def lasting(span: timedelta) -> str:
 def _joined(first: str, rest: int, unit: str) -> str:
     return f"{first} {unit % rest}" if rest else first
 
+
+_REASONS: dict[str, Promise] = {
+    MailAccount.NextWhy.OPEN: gettext_lazy("every minute while a page is open."),
+    MailAccount.NextWhy.ACTIVE: gettext_lazy("every few minutes on days when you came by."),
+    MailAccount.NextWhy.IDLE: gettext_lazy("twice an hour while nobody looks."),
+    MailAccount.NextWhy.OWED: gettext_lazy("a change is to be sent then."),
+    "": gettext_lazy("as usual."),
+}
 
 _TROUBLE: dict[str, tuple[Promise, Promise]] = {
     "auth": (

@@ -22,6 +22,7 @@ class Act(models.TextChoices):
     SERVER_CHANGED = "server.changed", _("Mail server changed")
     SERVER_REMOVED = "server.removed", _("Mail server removed")
     ACCOUNT_SYNC = "account.sync_now", _("Sync asked for")
+    ACCOUNT_RESYNC = "account.resync", _("Comparison with the server asked for")
     ACCOUNT_TRIED = "account.try_again", _("Stored password tried again")
     ACCOUNT_SUSPENDED = "account.suspended", _("Account suspended")
     ACCOUNT_RESUMED = "account.resumed", _("Account resumed")

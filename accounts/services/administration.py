@@ -107,19 +107,30 @@ def remove_server(actor: User, server: MailServer) -> None:
     audit.record(actor, Act.SERVER_REMOVED, target=target, organisation=organisation)
 
 
-@transaction.atomic
 def sync_now(actor: User, account_id: int) -> bool:
     """Makes the account due now, even if its server asked for time.
 
     False when it is held, refused, or its organisation or owner is out.
     """
+    return _sync(actor, Act.ACCOUNT_SYNC, account_id)
+
+
+def resync(actor: User, account_id: int) -> bool:
+    """Has everything compared with the server again, nothing deleted first; False as for ``sync_now``."""
+    return _sync(actor, Act.ACCOUNT_RESYNC, account_id, resync_asked_at=timezone.now())
+
+
+@transaction.atomic
+def _sync(actor: User, act: Act, account_id: int, **columns: Any) -> bool:
     awake = Q(organisation__suspended_at=None, user__is_active=True) & ~Q(state__in=(*_HELD, State.PASSWORD_REFUSED))
     account = MailAccount.objects.select_related("organisation").filter(awake, pk=account_id).first()
     if account is None:
         return False
     MailAccount.objects.filter(pk=account_id, state=State.THROTTLED).update(**_afresh())
+    if columns:
+        MailAccount.objects.filter(pk=account_id).update(**columns)
     sync_state.wake(account_id)
-    audit.record(actor, Act.ACCOUNT_SYNC, target=account.address, organisation=account.organisation)
+    audit.record(actor, act, target=account.address, organisation=account.organisation)
     return True
 
 

@@ -32,6 +32,18 @@ def try_again(account: MailAccount) -> bool:
     return bool(due.update(next_run_at=timezone.now(), woken_at=timezone.now()))
 
 
+def resync(account: MailAccount) -> bool:
+    """Has everything compared with the server again; nothing is deleted first. False while it cannot be connected to.
+
+    POP3 is compared in full each time, so there it is a look for new mail.
+    """
+    if account.stopped:
+        return False
+    if account.protocol == MailAccount.Protocol.IMAP:
+        MailAccount.objects.filter(pk=account.pk).update(resync_asked_at=timezone.now())
+    return try_again(account)
+
+
 def _clean_slate(account: MailAccount, states: list[State]) -> bool:
     now = timezone.now()
     return bool(

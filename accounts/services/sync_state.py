@@ -33,7 +33,7 @@ def wake_at(account_id: int, when: datetime) -> None:
     later.exclude(state=State.THROTTLED).update(next_run_at=when)
 
 
-def succeed(account_id: int, *, next_run_at: datetime) -> None:
+def succeed(account_id: int, *, next_run_at: datetime, why: str = "") -> None:
     """A pass ended well: failures are forgotten and the next run is set (earlier if a wake-up came meanwhile)."""
     now = timezone.now()
     MailAccount.objects.filter(pk=account_id).update(
@@ -45,6 +45,7 @@ def succeed(account_id: int, *, next_run_at: datetime) -> None:
         refused_logins=0,
         last_sync_at=now,
         next_run_at=next_run_at,
+        next_why=why,
     )
 
 
@@ -60,6 +61,7 @@ def fail(account_id: int, *, state: str, code: str, server_line: str, next_run_a
         failures=F("failures") + 1,
         refused_logins=F("refused_logins") + refused,
         next_run_at=next_run_at,
+        next_why="",
     )
 
 

@@ -73,7 +73,7 @@ def test_acts_need_the_csrf_token(keeper: User, alice: Somebody) -> None:
 
 
 def test_unknown_acts_and_rows_are_not_found(panel: Client, alice: Somebody) -> None:
-    assert panel.post(act("resync", alice.account)).status_code == 404
+    assert panel.post(act("forget", alice.account)).status_code == 404
     assert panel.post(f"/admin/accounts/mailaccount/{alice.account.pk + 999}/act/sync/").status_code == 404
     assert panel.get(f"/admin/accounts/mailaccount/{10**30}/history/").status_code == 404
 

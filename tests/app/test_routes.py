@@ -64,6 +64,7 @@ OWNED: dict[str, Arguments] = {
     "account": lambda a: [a.account.pk],
     "account_do": lambda a: [a.account.pk, "pause"],
     "account_password": lambda a: [a.account.pk],
+    "resync": lambda a: [a.account.pk, a.inbox.pk],
     "account_remove": lambda a: [a.account.pk],
 }
 # Routes that show only what belongs to whoever asks.

@@ -11,4 +11,8 @@ FRESH_CURSORS: dict[str, Any] = {
     "server_unseen": None,
     "full_flags_at": None,
     "full_enum_at": None,
+    "resync_asked_at": None,
+    "resync_low": None,
+    "resync_done": 0,
+    "resynced_at": None,
 }

@@ -59,6 +59,12 @@ class Mailbox(models.Model):
     full_flags_at = models.DateTimeField(null=True)
     full_enum_at = models.DateTimeField(null=True)
     last_sync_at = models.DateTimeField(null=True)
+    resync_asked_at = models.DateTimeField(null=True)  # everything is to be compared with the server again
+    resync_low = models.BigIntegerField(null=True)  # the comparison has come down to this UID; null: not begun
+    resync_done = models.PositiveIntegerField(default=0)  # messages compared so far
+    resynced_at = models.DateTimeField(null=True)  # when everything had last been read or compared
+    rate = models.PositiveIntegerField(default=0)  # messages a minute, of the fetch or comparison under way
+    rate_at = models.DateTimeField(null=True)  # when its last window was written
     missing_since = models.DateTimeField(null=True)
     failures = models.PositiveSmallIntegerField(default=0)
     server_line = models.CharField(max_length=500, blank=True)

@@ -9,6 +9,7 @@ from django.utils.formats import time_format
 from django.utils.translation import gettext, ngettext
 
 from accounts.models import MailAccount, User
+from accounts.queries import account_words
 from webmail.models import Mailbox, Outgoing
 
 from . import access
@@ -113,11 +114,13 @@ def _address(account_id: int, mailbox_id: int) -> str:
 
 def _status(accounts: list[MailAccount], outbox_needs: int) -> tuple[str, bool]:
     needing = sum(account.state in _NEEDS for account in accounts)
+    if any(account.state == MailAccount.State.PASSWORD_REFUSED for account in accounts):
+        return gettext("A mail password is needed"), True
     if needing:
         return ngettext("%d account needs you", "%d accounts need you", needing) % needing, True
     if outbox_needs:
         return ngettext("%d message needs you", "%d messages need you", outbox_needs) % outbox_needs, True
-    if any(account.state == MailAccount.State.NEW for account in accounts):
+    if any(account.state == MailAccount.State.NEW or account_words.fetching(account) for account in accounts):
         return gettext("Fetching your mail"), False
     times = [account.last_sync_at for account in accounts if account.last_sync_at]
     if not times:

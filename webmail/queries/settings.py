@@ -6,11 +6,13 @@ from datetime import datetime
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import discovery
 from accounts.models import MailAccount, MailServer, Organisation, User
+from accounts.queries import account_words
 from webmail.models import Mailbox, PopCopy
 
 from . import access, states
@@ -41,8 +43,11 @@ class Health:
     words: str
     level: str
     icon: str
-    checked: str
+    checked: str  # the last sync, or the next where that is the news
+    last: str
     counted: str
+    next_try: str
+    server_line: str
     error: ErrorBlock | None
     progress: Progress | None
     paused: bool
@@ -58,6 +63,9 @@ class FolderLine:
     role: str
     phase: str
     words: str
+    checked: str  # when it was last looked at
+    progress: Progress | None
+    can_resync: bool
     total: int
     unread: int
     server_line: str
@@ -106,6 +114,7 @@ def health(account: MailAccount, messages: int) -> Health:
         level, icon, words = "warn", "alert", _("Not reached yet")
     counted = ngettext("%s message", "%s messages", messages) % f"{messages:,}"
     if progress:
+        level, icon, words = "", "refresh", _("First fetch under way")
         counted = _("%(done)s of %(total)s fetched") % {"done": f"{progress.done:,}", "total": f"{progress.total:,}"}
     return Health(
         id=account.pk,
@@ -116,7 +125,10 @@ def health(account: MailAccount, messages: int) -> Health:
         level=level,
         icon=icon,
         checked=_checked(account),
+        last=_last(account),
         counted=counted,
+        next_try=account_words.next_try(account),
+        server_line=account.server_line,
         error=states.error(account) if account.state != State.PAUSED else None,
         progress=progress,
         paused=account.state == State.PAUSED,
@@ -131,6 +143,10 @@ def _checked(account: MailAccount) -> str:
         return _("Since %s") % _moment(account.state_since)
     if account.state in (State.THROTTLED, State.UNREACHABLE):
         return _("Next try %s") % _moment(account.next_run_at)
+    return _last(account)
+
+
+def _last(account: MailAccount) -> str:
     return _("Checked %s") % _moment(account.last_sync_at) if account.last_sync_at else _("Not checked yet")
 
 
@@ -142,21 +158,29 @@ def _moment(at: datetime) -> str:
     return date_format(local, "j F" if local.year == today.year else "j F Y")
 
 
-def folders(mailboxes: list[Mailbox]) -> tuple[FolderLine, ...]:
-    words: dict[str, str] = {
-        Mailbox.Phase.NEW: _("not looked at yet"),
-        Mailbox.Phase.INITIAL: _("first fetch under way"),
-        Mailbox.Phase.LIVE: _("up to date"),
-        Mailbox.Phase.REMAP: _("being compared anew"),
-        Mailbox.Phase.UNSELECTABLE: _("holds folders only"),
-    }
+_PHASES: dict[str, Promise] = {
+    Mailbox.Phase.NEW: gettext_lazy("Not looked at yet"),
+    Mailbox.Phase.INITIAL: gettext_lazy("First fetch under way"),
+    Mailbox.Phase.LIVE: gettext_lazy("Up to date"),
+    Mailbox.Phase.REMAP: gettext_lazy("Being compared anew: the server renumbered it"),
+    Mailbox.Phase.UNSELECTABLE: gettext_lazy("Holds folders only"),
+}
+_FILLING = (Mailbox.Phase.INITIAL, Mailbox.Phase.REMAP)
+
+
+def folders(account: MailAccount, mailboxes: list[Mailbox]) -> tuple[FolderLine, ...]:
+    """Each folder as it stands: its phase, how far a fetch or comparison has come, when it was last looked at."""
+    imap = account.protocol == MailAccount.Protocol.IMAP
     return tuple(
         FolderLine(
             id=box.pk,
             name=display_name(box) if box.role else box.name,
             role=box.role,
             phase=box.phase,
-            words=words.get(box.phase, ""),
+            words=_folder_words(account, box),
+            checked=_("Checked %s") % _moment(box.last_sync_at) if imap and box.last_sync_at else "",
+            progress=_folder_progress(account, box),
+            can_resync=imap and box.phase == Mailbox.Phase.LIVE and not account.stopped and not _compared(box),
             total=box.total,
             unread=box.unread,
             server_line=box.server_line,
@@ -183,6 +207,59 @@ def copy_choice(user: User, account: MailAccount) -> CopyChoice | None:
         now=str(chosen.mailbox_id) if chosen is not None and there else "",
         lost=chosen.name if chosen is not None and not there else "",
     )
+
+
+def comparison(account: MailAccount, mailboxes: list[Mailbox]) -> Progress | None:
+    """The comparison of the whole account, over all folders it was asked for; None when none is under way."""
+    asked = [box for box in mailboxes if _compared(box)]
+    if account.stopped or not (asked or account.resync_asked_at):
+        return None
+    done, total = sum(min(box.resync_done, box.exists_count) for box in asked), sum(box.exists_count for box in asked)
+    words = _("Comparing everything with the server; nothing is deleted first.")
+    if done:
+        numbers = {"done": f"{done:,}", "total": f"{total:,}"}
+        words = _("Comparing with the server: %(done)s of %(total)s") % numbers
+        latest = max((box.rate_at for box in asked if box.rate_at), default=None)
+        if latest is not None and _goes_on(account):
+            moving = sum(box.rate for box in asked if box.rate_at and latest - box.rate_at < account_words.STALLED)
+            words += account_words.pace(moving, latest, left=total - done)
+    return Progress(done=done, total=max(total, 1), words=words)
+
+
+def _goes_on(account: MailAccount) -> bool:
+    return account.state in (State.NEW, State.WORKING)
+
+
+def _compared(box: Mailbox) -> bool:
+    return box.resync_asked_at is not None
+
+
+def _folder_words(account: MailAccount, box: Mailbox) -> str:
+    if box.failures:
+        words = ngettext("Could not be opened", "Could not be opened, %d times in a row", box.failures)
+        return words % box.failures if "%d" in words else words
+    if box.missing_since is not None:
+        return _("The server no longer lists it")
+    if _compared(box):
+        return _("Being compared with the server") if box.resync_low is not None else _("Waits to be compared")
+    if box.phase in _FILLING and not _goes_on(account):
+        return _("Stopped half-way") if account.stopped else _("Waits half-way")
+    return str(_PHASES.get(box.phase, ""))
+
+
+def _folder_progress(account: MailAccount, box: Mailbox) -> Progress | None:
+    """Messages fetched, or compared, of those on the server."""
+    if _compared(box) and box.resync_low is not None:
+        done, words = box.resync_done, _("%(done)s of %(total)s compared")
+    elif box.phase in _FILLING and box.exists_count:
+        done, words = box.total, _("%(done)s of %(total)s")
+    else:
+        return None
+    done = min(done, box.exists_count)
+    words = words % {"done": f"{done:,}", "total": f"{box.exists_count:,}"}
+    if _goes_on(account):
+        words += account_words.pace(box.rate, box.rate_at, left=box.exists_count - done)
+    return Progress(done=done, total=max(box.exists_count, 1), words=words)
 
 
 def found_servers(organisation: Organisation, address: str, protocol: str) -> tuple[FoundServer, ...]:

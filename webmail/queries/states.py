@@ -17,8 +17,8 @@ def progress(account: MailAccount, mailbox: Mailbox | None = None) -> Progress |
     words = account_words.fetching(account)
     if not words:
         return None
-    if account.progress_since and account.progress_done > 200:
-        words += ", " + _("newest mail first. You can work meanwhile.")
+    if account.progress_done > 200:
+        words += ". " + _("The newest mail came first; you can work meanwhile.")
     return Progress(done=account.progress_done, total=account.progress_total, words=words)
 
 

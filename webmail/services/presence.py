@@ -16,7 +16,7 @@ _STALE = {"imap": timedelta(seconds=60), "pop3": timedelta(minutes=5)}  # POP3 h
 
 def here(account: MailAccount) -> None:
     """Notes the visit; an account that was not looked after lately is synced now."""
-    first = live.mark_here(account.pk)
+    first = live.mark_here(account.pk, account.user_id)
     if not first or account.stopped:
         return
     if account.last_sync_at is None or account.last_sync_at < timezone.now() - _STALE[account.protocol]:

@@ -30,6 +30,7 @@ from webmail.sync.folders import Folder, reconcile
 from webmail.sync.lease import Lease, LeaseLost
 from webmail.sync.mailbox import known_of, sync_mailbox
 from webmail.sync.prefetch import prefetch
+from webmail.sync.resync import resync, wanted
 from webmail.sync.run import Run, Teller
 
 log = logging.getLogger(__name__)
@@ -104,9 +105,8 @@ def _work(account: MailAccount, lease: Lease, *, older: bool) -> Result:
         _failed(account, error)
         return Result()
     leases.renew(lease)  # also proves that we may still write
-    rest = schedule.next_run(account, timezone.now())
-    due = remote_ops.next_due(account.pk)
-    sync_state.succeed(account.pk, next_run_at=min(rest, due) if due else rest)
+    at, why = schedule.next_run(account, timezone.now(), owed=remote_ops.next_due(account.pk))
+    sync_state.succeed(account.pk, next_run_at=at, why=why)
     if account.state != MailAccount.State.WORKING or account.last_sync_at is None:
         live.publish(account.user_id, "account", account=account.pk)
     log.info("account %s: pass of %.1f s", account.pk, (timezone.now() - now).total_seconds())
@@ -135,12 +135,21 @@ def _imap_pass(account: MailAccount, lease: Lease, *, older: bool) -> Result:
                 leases.renew(lease)
                 if not run.woken or run.over:
                     break
-            more = backfill(run) if older and not left else bool(unfinished(account.pk))
+            more = _older(run) if older and not left else _has_older(run)
             if not run.over and not run.woken:
                 prefetch(run)
         finally:
             run.teller.tell_rest()
         return Result(again=left or run.woken, older=more)
+
+
+def _older(run: Run) -> bool:
+    """Older mail, then what is to be compared again. True when more is left."""
+    return backfill(run) or (_has_older(run) if run.over or run.woken else resync(run))
+
+
+def _has_older(run: Run) -> bool:
+    return bool(run.account.resync_asked_at or unfinished(run.account.pk) or wanted(run.account.pk, run.now))
 
 
 def look(run: Run) -> bool:

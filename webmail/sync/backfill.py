@@ -5,18 +5,19 @@ stored nor proven absent, so a killed worker repeats at most one window; new mai
 backfill, and the next pass takes it up again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 
 from django.db import DataError
 from django.db.models import F, Sum
+from django.utils import timezone
 
 from accounts.models import MailAccount
 from webmail.models import Mailbox
 from webmail.protocols.values import BadRow, Selected, UidSet
-from webmail.sync import failpoints, plan
+from webmail.sync import failpoints, plan, vanish
 from webmail.sync.ahead import ahead
 from webmail.sync.apply import Outcome, replayed, store
 from webmail.sync.fetch import insist, spot_of, store_singly
@@ -59,13 +60,15 @@ def unfinished(account_id: int) -> list[Mailbox]:
 def backfill(run: Run) -> bool:
     """Works until nothing is left, the time slice ends or somebody asks for the account. True when more is left."""
     boxes = unfinished(run.account.pk)
-    count_progress(run)
+    count_progress(run, boxes)
+    run.begin_counting()
     while boxes:
         for box in list(boxes):
             if not _turn(run, box) or (box.backfill_low or 1) <= 1:
                 boxes.remove(box)
             if run.over or run.woken:
                 return bool(boxes)
+    count_progress(run, [])
     return False
 
 
@@ -123,12 +126,17 @@ def _read(run: Run, piece: UidSet, *, low: int) -> Window:
 def _write(run: Run, box: Mailbox, window: Window) -> None:
     """The rows, the cursor and the progress, in one transaction."""
     failpoints.reach("before batch")
+    rate, account_rate = run.count(box.pk, len(window.rows))
+    now = timezone.now()
 
     def work() -> Outcome:
         change("SET LOCAL synchronous_commit TO off", [])  # what a crash of Postgres loses is fetched again
         outcome = store(spot_of(box), window.rows)
-        finish(box, {"backfill_low": window.low, "last_sync_at": run.now}, low=window.low)
-        MailAccount.objects.filter(pk=run.account.pk).update(progress_done=F("progress_done") + len(window.rows))
+        columns = {"backfill_low": window.low, "last_sync_at": run.now, "rate": rate, "rate_at": now}
+        finish(box, columns, low=window.low)
+        MailAccount.objects.filter(pk=run.account.pk).update(
+            progress_done=F("progress_done") + len(window.rows), progress_rate=account_rate, progress_at=now
+        )
         return outcome
 
     try:
@@ -142,14 +150,14 @@ def _write(run: Run, box: Mailbox, window: Window) -> None:
         run.tell(box.pk)
 
 
-def count_progress(run: Run) -> None:
-    """How much of the account is here, for the progress shown to its owner."""
+def count_progress(run: Run, open_boxes: Sequence[Mailbox]) -> None:
+    """How much of the account is here, for the progress shown to its owner; all of it without open mailboxes."""
     boxes = Mailbox.objects.filter(account=run.account.pk).exclude(
         phase__in=[Mailbox.Phase.GONE, Mailbox.Phase.UNSELECTABLE]
     )
     total = boxes.aggregate(all=Sum("exists_count"))["all"] or 0
-    done = boxes.aggregate(all=Sum("total"))["all"] or 0
+    lacking = sum(max(box.exists_count - vanish.stored_count(spot_of(box)), 0) for box in open_boxes)
     with guarded(run.lease):
         MailAccount.objects.filter(pk=run.account.pk).update(
-            progress_total=total, progress_done=min(done, total), progress_since=run.now
+            progress_total=total, progress_done=max(total - lacking, 0), progress_since=run.now
         )

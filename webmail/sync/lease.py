@@ -2,7 +2,8 @@
 
 Invariants: a lease is taken only when nobody holds a living one; taking it raises the fencing token; every write
 transaction of the sync begins by holding the account's row with that token, so a worker that slept through its lease
-cannot write. The clock is the database's. Redis and advisory locks play no part: both can be lost unnoticed.
+cannot write, nor one whose account was paused or suspended meanwhile. The clock is the database's. Redis and advisory
+locks play no part: both can be lost unnoticed.
 """
 
 import os
@@ -25,10 +26,13 @@ SET lease_token = lease_token + 1, lease_owner = %(owner)s, queued_at = NULL,
 WHERE id = %(account)s AND (lease_expires_at IS NULL OR lease_expires_at < now())
 RETURNING lease_token, woken_at
 """
-_HOLD = "SELECT woken_at FROM accounts_mailaccount WHERE id = %(account)s AND lease_token = %(token)s FOR SHARE"
+_HOLD = """
+SELECT woken_at FROM accounts_mailaccount
+WHERE id = %(account)s AND lease_token = %(token)s AND state NOT IN ('paused', 'suspended') FOR SHARE
+"""
 _RENEW = """
 UPDATE accounts_mailaccount SET lease_expires_at = now() + make_interval(secs => %(seconds)s)
-WHERE id = %(account)s AND lease_token = %(token)s
+WHERE id = %(account)s AND lease_token = %(token)s AND state NOT IN ('paused', 'suspended')
 RETURNING woken_at
 """
 _RELEASE = """
@@ -38,7 +42,7 @@ WHERE id = %(account)s AND lease_token = %(token)s
 
 
 class LeaseLost(Exception):
-    """Another worker took the account over, or the account is gone: stop without writing."""
+    """Another worker took the account over, or it was paused, or it is gone: stop without writing."""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,8 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
+from django.utils import timezone
+
 from webmail.models import Mailbox, Placement
 from webmail.models.cursors import FRESH_CURSORS
 from webmail.protocols.errors import CommandFailed
@@ -129,6 +131,8 @@ def finish(box: Mailbox, columns: dict[str, Any], *, low: int) -> None:
     if low <= 1:
         if box.phase == Mailbox.Phase.REMAP:
             vanish.hide_older_numbering(spot_of(box))
+        if box.phase != Mailbox.Phase.LIVE:
+            columns = columns | {"resynced_at": timezone.now()}  # all of it was just read
         columns = columns | {"phase": Mailbox.Phase.LIVE, "backfill_low": 1}
     _set(box, **columns)
 
@@ -162,7 +166,7 @@ def follow(run: Run, box: Mailbox, seen: Selected, status: MailboxStatus | None)
     failpoints.reach("before vanish")
     gone = _proven(run, box, seen.vanished) if path is Path.QRESYNC else UidSet()
     if gone:
-        _hide(run, box, gone)
+        hide_proven(run, box, gone)
     proven = count_again(run, box, seen, by_list=path is not Path.QRESYNC or plan.rewound(known, seen))
     retry_unfetchable(run, box)
     columns = _cursor(run, seen, status) | {"verified_high": max(known.verified_high, seen.uidnext - 1)}
@@ -227,13 +231,23 @@ def count_again(run: Run, box: Mailbox, seen: Selected, *, by_list: bool) -> boo
     found = plan.drift(server=server, stored=vanish.stored_uids(spot_of(box)), low=low)
     if found.missing:
         fetch(run, box, found.missing)
+    if low <= 1 and plan.untold(found, told_of_departures=not by_list):
+        _ask_for_resync(run, box)
     gone = _proven(run, box, found.vanished)
     if gone:
-        _hide(run, box, gone)
+        hide_proven(run, box, gone)
     return len(gone) == len(found.vanished)
 
 
-def _hide(run: Run, box: Mailbox, gone: UidSet) -> None:
+def _ask_for_resync(run: Run, box: Mailbox) -> None:
+    """The server kept something from us, so all of it is compared again; once a day at most."""
+    recent = box.resynced_at is not None and run.now - box.resynced_at < plan.RESYNC_LEAST
+    if box.resync_asked_at is None and not recent:
+        save(run, box, resync_asked_at=run.now)
+
+
+def hide_proven(run: Run, box: Mailbox, gone: UidSet) -> None:
+    """Hides what a proof said is gone."""
     if replayed(run.lease, partial(vanish.hide, spot_of(box), gone)):
         run.tell(box.pk)
 
@@ -245,6 +259,11 @@ def _proven(run: Run, box: Mailbox, gone: UidSet) -> UidSet:
     spot = spot_of(box)
     if not plan.mass(vanish.stored_in(spot, gone), max(vanish.stored_count(spot), 1)):
         return gone
+    return witnessed(run, box, gone)
+
+
+def witnessed(run: Run, box: Mailbox, gone: UidSet) -> UidSet:
+    """Those that a new connection does not find either, in a complete listing; none when it gives no such listing."""
     with run.reopen() as witness:
         seen = witness.select(bytes(box.wire_name), read_only=True)
         if seen.uidvalidity != box.uidvalidity:

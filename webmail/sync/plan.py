@@ -19,6 +19,8 @@ ENUMERATE_AT_ONCE = 100_000  # messages; above, without ESEARCH, UIDs are listed
 RECENT_FLAGS = 2_000  # newest UIDs whose flags are read every time where the server keeps no mod-sequences
 FULL_FLAGS_ACTIVE = timedelta(minutes=30)
 FULL_FLAGS_IDLE = timedelta(hours=24)
+RESYNC_AFTER = timedelta(days=7)  # everything is compared again so often, unasked
+RESYNC_LEAST = timedelta(days=1)  # and not more often because counts differ
 MASS_LEAST, MASS_SHARE = 100, 0.2
 
 
@@ -179,6 +181,11 @@ class Drift:
 
     missing: UidSet  # on the server, not here
     vanished: UidSet  # here, not on the server
+
+
+def untold(found: Drift, *, told_of_departures: bool) -> bool:
+    """Whether the server held back what it should have announced; then its news of flags is not believed either."""
+    return bool(found.missing) or (told_of_departures and bool(found.vanished))
 
 
 def drift(*, server: UidSet, stored: UidSet, low: int) -> Drift:

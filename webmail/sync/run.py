@@ -58,6 +58,8 @@ class Run:
     woken_at: datetime | None = None  # the wake-up this pass answers
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    counting_since: float | None = None
+    counted: dict[int, int] = field(default_factory=dict)  # messages of each mailbox in this pass
 
     @property
     def over(self) -> bool:
@@ -68,6 +70,18 @@ class Run:
     def woken(self) -> bool:
         """Whether somebody asked for the account since this pass began."""
         return self.lease.woken_at is not None and self.lease.woken_at != self.woken_at
+
+    def begin_counting(self) -> None:
+        """From here on the pass measures how fast it gets on, the waiting for the server included."""
+        self.counting_since = self.clock()
+        self.counted.clear()
+
+    def count(self, mailbox_id: int, messages: int) -> tuple[int, int]:
+        """Counts a window; returns messages a minute of this mailbox and of the account, since the pass began with
+        them."""
+        self.counted[mailbox_id] = self.counted.get(mailbox_id, 0) + messages
+        minutes = max(self.clock() - (self.counting_since or self.clock()), 0.5) / 60
+        return int(self.counted[mailbox_id] / minutes), int(sum(self.counted.values()) / minutes)
 
     def tell(self, mailbox_id: int) -> None:
         """A mailbox changed, and the change is committed."""

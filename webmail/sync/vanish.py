@@ -15,6 +15,7 @@ from webmail.protocols.values import FlagRow, UidSet
 from webmail.sync.owed import leaving_uids
 from webmail.sync.placements import GONE, LIVE, Spot, placements_here
 
+HIGHEST = 0xFFFF_FFFF  # UIDs have 32 bits
 _LOCK = "SELECT id FROM webmail_placement WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 _FIND_IN_RANGES = """
 SELECT p.id, p.uid FROM unnest(%s::bigint[], %s::bigint[]) AS span(low, high)
@@ -37,9 +38,12 @@ WHERE p.id = new.id RETURNING p.thread_id
 _STORED_RANGES = """
 SELECT min(uid), max(uid) FROM (
     SELECT uid, uid - row_number() OVER (ORDER BY uid) AS island FROM webmail_placement
-    WHERE mailbox_id = %s AND gen = %s AND uid IS NOT NULL AND state <> 1) runs
+    WHERE mailbox_id = %s AND gen = %s AND uid BETWEEN %s AND %s AND state <> 1) runs
 GROUP BY island ORDER BY 1
 """
+_THREADS = (
+    "SELECT DISTINCT thread_id FROM webmail_placement WHERE mailbox_id = %s AND gen = %s AND uid BETWEEN %s AND %s"
+)
 _STRANDED = """
 SELECT p.id FROM webmail_placement p WHERE p.mailbox_id = %s AND p.gen <= %s AND p.uid IS NULL AND p.state <> 1
 AND NOT EXISTS (SELECT 1 FROM webmail_remoteop op WHERE op.account_id = p.account_id
@@ -135,12 +139,20 @@ def stored_in(spot: Spot, uids: UidSet) -> int:
         return len(cursor.fetchall())
 
 
-def stored_uids(spot: Spot) -> UidSet:
-    """Every UID this mailbox accounts for: stored, or on its way out by a queued operation."""
+def stored_uids(spot: Spot, low: int = 1, high: int = HIGHEST) -> UidSet:
+    """Every UID from low to high that this mailbox accounts for: stored, or leaving by a queued operation."""
     with connection.cursor() as cursor:
-        cursor.execute(_STORED_RANGES, [spot.mailbox_id, spot.gen])
+        cursor.execute(_STORED_RANGES, [spot.mailbox_id, spot.gen, low, high])
         stored = UidSet(cursor.fetchall())
-    return stored | UidSet.collect(leaving_uids(spot.account_id, spot.mailbox_id, spot.gen))
+    leaving = UidSet.collect(leaving_uids(spot.account_id, spot.mailbox_id, spot.gen))
+    return stored | (leaving & UidSet.span(low, high))
+
+
+def summarise_span(spot: Spot, low: int, high: int) -> None:
+    """Lines and threads of what lies under these UIDs, tombstones included, computed anew."""
+    with connection.cursor() as cursor:
+        cursor.execute(_THREADS, [spot.mailbox_id, spot.gen, low, high])
+        _summarise(spot, {row[0] for row in cursor.fetchall()})
 
 
 def stored_count(spot: Spot) -> int:

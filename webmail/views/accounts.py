@@ -22,8 +22,8 @@ from webmail.jobs import Job, enqueue_on_commit
 from webmail.models import Mailbox
 from webmail.queries import access
 from webmail.queries import settings as reading
-from webmail.queries.nav import nav
-from webmail.services import pop, roles
+from webmail.queries.nav import display_name, nav
+from webmail.services import pop, resync, roles
 
 from .htmx import page
 from .lists import person, signed_in
@@ -123,7 +123,8 @@ def _account_context(request: HttpRequest, found: MailAccount, mailboxes: list[M
     total = sum(box.total for box in mailboxes)
     return frame(request, "accounts") | {
         "health": reading.health(found, total),
-        "folders": reading.folders(mailboxes),
+        "folders": reading.folders(found, mailboxes),
+        "comparison": reading.comparison(found, mailboxes),
         "incoming": found.incoming,
         "outgoing": found.outgoing,
         "is_pop": found.protocol == MailAccount.Protocol.POP3,
@@ -196,6 +197,7 @@ def remove(request: HttpRequest, account_id: int) -> HttpResponse:
 
 _DOING: dict[str, tuple[Callable[[MailAccount], bool], Promise]] = {
     "sync": (lifecycle.try_again, gettext_lazy("Looking for new mail in %s")),
+    "resync": (lifecycle.resync, gettext_lazy("Everything in %s is being compared with its server")),
     "pause": (lifecycle.pause, gettext_lazy("%s is paused")),
     "resume": (lifecycle.resume, gettext_lazy("%s goes on")),
 }
@@ -204,7 +206,7 @@ _DOING: dict[str, tuple[Callable[[MailAccount], bool], Promise]] = {
 @login_required
 @require_POST
 def do(request: HttpRequest, account_id: int, action: str) -> HttpResponse:
-    """sync, pause or resume; an account that an administrator holds stays as it is."""
+    """sync, resync, pause or resume; an account that an administrator holds stays as it is."""
     if action not in _DOING:
         raise Http404
     found = access.account(signed_in(request), account_id)
@@ -214,4 +216,15 @@ def do(request: HttpRequest, account_id: int, action: str) -> HttpResponse:
         if changed and action != "pause":
             enqueue_on_commit(Job.SYNC_ACCOUNT, found.pk)
     messages.info(request, str(words) % found if changed else _("%s stays as it is") % found)
-    return HttpResponseRedirect(reverse("mail:settings"))
+    there = "here" in request.POST  # pressed on the account's own page
+    return HttpResponseRedirect(reverse("mail:account", args=[found.pk]) if there else reverse("mail:settings"))
+
+
+@login_required
+@require_POST
+def resync_folder(request: HttpRequest, account_id: int, mailbox_id: int) -> HttpResponse:
+    """Has one folder compared with the server again."""
+    box = access.mailbox(signed_in(request), mailbox_id, account_id=account_id)
+    words = _("%s is being compared with the server") if resync.ask(box) else _("%s stays as it is")
+    messages.info(request, words % display_name(box))
+    return HttpResponseRedirect(reverse("mail:account", args=[account_id]))

@@ -12,8 +12,11 @@ from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
+from webmail.live import DAY, OPEN_SECONDS
+
 log = logging.getLogger(__name__)
 _PING_SECONDS = 15
+_NOTED_SECONDS = 30
 _LIFETIME_SECONDS = 3600  # a stream ends hourly, so that a session that has ended is noticed when the page returns
 
 
@@ -50,10 +53,22 @@ class Hub:
         async with client, client.pubsub() as events:
             await events.psubscribe("live:*")
             self._tell_all('{"kind": "again"}')
+            noted = 0.0
             while self._queues:
+                if asyncio.get_running_loop().time() >= noted + _NOTED_SECONDS:
+                    noted = asyncio.get_running_loop().time()
+                    await self._note_open(client)
                 event = await events.get_message(ignore_subscribe_messages=True, timeout=5)
                 if event:
                     self._tell(event["channel"].decode(errors="replace"), event["data"].decode(errors="replace"))
+
+    async def _note_open(self, client: "redis.Redis") -> None:
+        """Says whose pages are open: their accounts are polled more often."""
+        async with client.pipeline(transaction=False) as pipe:
+            for user_id in [name.partition(":")[2] for name in self._queues]:
+                pipe.set(f"open:{user_id}", 1, ex=OPEN_SECONDS)
+                pipe.set(f"today:{user_id}", 1, ex=DAY)
+            await pipe.execute()
 
     def _tell(self, channel: str, data: str) -> None:
         for queue in tuple(self._queues.get(channel, ())):
