@@ -117,6 +117,8 @@ def _clock(at: datetime) -> str:
 
 def _why(account: MailAccount) -> str:
     """The reason for the date, as the end of a sentence."""
+    if account.error_code == "connections":
+        return _("the server takes no more connections.")
     if account.state == State.THROTTLED:
         return _("the server asked for patience.")
     if account.error_code == "auth":

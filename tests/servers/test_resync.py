@@ -12,10 +12,13 @@ from accounts.services import lifecycle
 from tests.servers.sync_rig import check, imap_account, message, other_client, sync
 from tests.support.dovecot import Dovecot
 from webmail.models import Mailbox, MailboxThread, MessageBody, Placement
+from webmail.protocols.imap import Session
+from webmail.protocols.values import UidSet
 from webmail.services import resync as asking
 from webmail.sync import plan, resync
 from webmail.sync.account import sync_account
 from webmail.sync.lease import LeaseLost
+from webmail.sync.run import Run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -75,13 +78,11 @@ def test_what_is_wrong_here_is_mended_and_the_rest_stays_what_it_was(dovecot: Do
 def test_nothing_is_deleted_on_the_word_of_one_connection(
     dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search = resync.UidSet  # the first connection says that nothing is there, as some servers do when in trouble
-    from webmail.protocols.imap import Session
-
     honest = Session.search_uids
 
-    def lying(self: Session, low: int, high: int) -> object:
-        return search() if (low, high) == (31, 40) else honest(self, low, high)
+    def lying(self: Session, low: int, high: int) -> UidSet:
+        """Nothing is there, as some servers say when in trouble."""
+        return UidSet() if (low, high) == (31, 40) else honest(self, low, high)
 
     monkeypatch.setattr(Session, "search_uids", lying)
     asked(account)
@@ -95,11 +96,11 @@ def test_a_killed_comparison_goes_on_where_it_was(
     compared: list[tuple[int, int]] = []
     compare = resync._compare
 
-    def dying(run: object, box: Mailbox, span: plan.UidSet) -> bool:
+    def dying(run: Run, box: Mailbox, span: UidSet) -> bool:
         compared.append((span.lowest, span.highest))
         if len(compared) == 3:
             raise LeaseLost
-        return compare(run, box, span)  # type: ignore[arg-type]  # a Run, which this does not look into
+        return compare(run, box, span)
 
     monkeypatch.setattr(resync, "_compare", dying)
     account.refresh_from_db()
@@ -118,12 +119,12 @@ def test_pausing_stops_it_at_the_next_window_and_resuming_goes_on(
 ) -> None:
     compare, count = resync._compare, 0
 
-    def pausing(run: object, box: Mailbox, span: plan.UidSet) -> bool:
+    def pausing(run: Run, box: Mailbox, span: UidSet) -> bool:
         nonlocal count
         count += 1
         if count == 2:
             lifecycle.pause(account)
-        return compare(run, box, span)  # type: ignore[arg-type]  # as above
+        return compare(run, box, span)
 
     monkeypatch.setattr(resync, "_compare", pausing)
     account.refresh_from_db()

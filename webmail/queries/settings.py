@@ -63,7 +63,7 @@ class FolderLine:
     role: str
     phase: str
     words: str
-    checked: str  # when it was last looked at
+    checked: str  # when it was last read: an unchanged one is not
     progress: Progress | None
     can_resync: bool
     total: int
@@ -178,7 +178,7 @@ def folders(account: MailAccount, mailboxes: list[Mailbox]) -> tuple[FolderLine,
             role=box.role,
             phase=box.phase,
             words=_folder_words(account, box),
-            checked=_("Checked %s") % _moment(box.last_sync_at) if imap and box.last_sync_at else "",
+            checked=_("last change %s") % _moment(box.last_sync_at) if imap and box.last_sync_at else "",
             progress=_folder_progress(account, box),
             can_resync=imap and box.phase == Mailbox.Phase.LIVE and not account.stopped and not _compared(box),
             total=box.total,

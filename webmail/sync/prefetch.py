@@ -1,11 +1,12 @@
 """Brings what a person will most likely open next: the inbox's newest snippets and bodies.
 
-Invariants: runs last in a pass and yields to a wake-up and to the end of the time slice; a message that cannot be read
-costs itself only; nothing large is brought unasked.
+Invariants: runs last in a pass and yields to a wake-up and to the end of the time slice; an inbox that has not changed
+for a while costs no command; a message that cannot be read costs itself only; nothing large is brought unasked.
 """
 
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 
 from webmail.mime.structure import Part, parse_bodystructure
 from webmail.models import Flag, Mailbox, Message, MessageBody, Placement
@@ -16,6 +17,7 @@ from webmail.sync.lease import guarded
 from webmail.sync.run import Run
 
 log = logging.getLogger(__name__)
+SOON = timedelta(minutes=10)  # what could not be brought by then waits for the inbox's next change
 NEWEST = 50
 BODIES = 20
 SNIPPET_BYTES = 4096
@@ -25,7 +27,7 @@ LARGEST_TEXT = 64 * 1024
 def prefetch(run: Run) -> None:
     """Snippets of the inbox's newest fifty, bodies of its newest twenty and newest unread. Raises MailServerError."""
     box = Mailbox.objects.filter(account=run.account.pk, role=Mailbox.Role.INBOX, phase__in=["initial", "live"]).first()
-    if box is None:
+    if box is None or box.last_sync_at is None or run.now - box.last_sync_at > SOON:
         return
     newest = list(
         Placement.objects.filter(mailbox=box.pk, gen=box.gen, state=Placement.State.LIVE, uid__isnull=False)

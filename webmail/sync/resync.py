@@ -118,7 +118,8 @@ def _flags(run: Run, box: Mailbox, uids: UidSet) -> None:
 
 def _unfetchable(box: Mailbox, span: UidSet) -> UidSet:
     rows = Placement.objects.filter(mailbox=box.pk, gen=box.gen, state=Placement.State.UNFETCHABLE)
-    return UidSet.collect(rows.filter(uid__range=(span.lowest, span.highest)).values_list("uid", flat=True))
+    uids = rows.filter(uid__range=(span.lowest, span.highest)).values_list("uid", flat=True)
+    return UidSet.collect(uid for uid in uids if uid)
 
 
 def _end(box: Mailbox) -> None:
