@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "nh3": ("webmail/render/html.py",),
     "tinycss2": ("webmail/render/",),
     "cryptography": ("accounts/crypto.py",),
-    "redis": ("webmail/live.py", "webmail/views/live.py", "webmail/watch/"),
+    "redis": ("webmail/live.py", "webmail/views/live.py", "webmail/watch/", "webmail/budget.py"),  # the last: numbers
     **dict.fromkeys(("poplib", "smtplib", "ftplib", "telnetlib", "http.client", "urllib.request"), ()),
     **dict.fromkeys(("requests", "httpx", "aiohttp", "urllib3"), ()),
     **dict.fromkeys(("pickle", "cPickle", "dill", "marshal", "shelve", "yaml", "subprocess", "pty", "ctypes"), ()),

@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.crypto import SealBroken
 from accounts.models import MailAccount
 from accounts.services import sync_state
+from webmail.budget import Busy
 from webmail.protocols.errors import (
     AuthenticationFailed,
     ConnectionLost,
@@ -68,7 +69,7 @@ def note(account: MailAccount, error: Exception) -> Verdict:
 
 def note_refusal(account: MailAccount, error: Exception) -> None:
     """For whoever connects besides the sync: a refused password and a wish to be left alone are the account's."""
-    if isinstance(error, AuthenticationFailed | Throttled):
+    if isinstance(error, AuthenticationFailed | Throttled) and not isinstance(error, Busy):
         note(account, error)
 
 

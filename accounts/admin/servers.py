@@ -47,6 +47,7 @@ class ServerForm(_ServerForm):
             "ca_certificates",
             "domains",
             "max_connections",
+            "host_connections",
         )
         widgets = {"ca_certificates": forms.Textarea(attrs={"rows": 5, "class": "mono", "spellcheck": "false"})}
 
@@ -89,7 +90,7 @@ class ServerDesk(Desk[MailServer]):
     fieldsets = (
         (gettext_lazy("Where it is"), {"fields": ("organisation", "protocol", "host", "port", "security")}),
         (gettext_lazy("How far it is trusted"), {"fields": ("trusted", "ca_certificates")}),
-        (gettext_lazy("Who uses it"), {"fields": ("domains", "max_connections")}),
+        (gettext_lazy("Who uses it"), {"fields": ("domains", "max_connections", "host_connections")}),
     )
 
     @admin.display(description=gettext_lazy("server"), ordering="host")

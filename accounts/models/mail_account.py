@@ -33,6 +33,7 @@ class MailAccount(models.Model):
         ACTIVE = "active", _("its owner came by today")
         IDLE = "idle", _("nobody is looking")
         OWED = "owed", _("a change is to be sent")
+        BUSY = "busy", _("its connections are in use")
 
     class PopPolicy(models.TextChoices):
         KEEP = "keep", _("Leave on the server")
@@ -74,6 +75,9 @@ class MailAccount(models.Model):
     progress_rate = models.PositiveIntegerField(default=0)  # messages a minute
     progress_at = models.DateTimeField(null=True, blank=True)  # when the last of them were written
     settings_seen = models.JSONField(default=dict, blank=True)  # what was learnt of the server: capabilities, profile
+
+    connection_cap = models.PositiveSmallIntegerField(null=True, blank=True)  # learnt from a refusal
+    connection_cap_at = models.DateTimeField(null=True, blank=True)
 
     # schedule and lease: the dispatcher claims what is due, a worker holds the lease with a fencing token
     next_run_at = models.DateTimeField(_("next try"), default=timezone.now, db_index=True)

@@ -49,7 +49,21 @@ class MailServer(models.Model):
         verbose_name=_("mail domains"),
         help_text=_("People with addresses in these domains are set up with this server."),
     )
-    max_connections = models.PositiveSmallIntegerField(_("connections at once"), default=8)
+    max_connections = models.PositiveSmallIntegerField(
+        _("connections of an account at once"),
+        default=8,
+        validators=[MinValueValidator(1)],
+        help_text=_("One of them waits for news, one syncs, one is kept for what people open."),
+    )
+    host_connections = models.PositiveSmallIntegerField(
+        _("connections to its host at once"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("All accounts together. Empty: as many as it takes, learnt from its refusals."),
+    )
+    host_cap = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)  # learnt from a refusal
+    host_cap_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

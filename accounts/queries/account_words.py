@@ -80,7 +80,11 @@ def fetching(account: MailAccount) -> str:
     pop3 = account.protocol == MailAccount.Protocol.POP3
     words = _("Downloading %(done)s of %(total)s") if pop3 else _("Fetching %(done)s of %(total)s")
     words %= {"done": f"{done:,}", "total": f"{total:,}"}
-    return words + pace(account.progress_rate, account.progress_at, left=total - done)
+    rate, at = account.progress_rate, account.progress_at
+    if pop3 and account.progress_since and done > 200:
+        seconds = (timezone.now() - account.progress_since).total_seconds()
+        rate, at = int(60 * done / max(seconds, 1)), timezone.now()
+    return words + pace(rate, at, left=total - done)
 
 
 def pace(rate: int, at: datetime | None, *, left: int) -> str:
@@ -163,6 +167,7 @@ _REASONS: dict[str, Promise] = {
     MailAccount.NextWhy.ACTIVE: gettext_lazy("every few minutes on days when you came by."),
     MailAccount.NextWhy.IDLE: gettext_lazy("twice an hour while nobody looks."),
     MailAccount.NextWhy.OWED: gettext_lazy("a change is to be sent then."),
+    MailAccount.NextWhy.BUSY: gettext_lazy("its server takes few connections, and they are in use for you."),
     "": gettext_lazy("as usual."),
 }
 

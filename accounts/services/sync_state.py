@@ -49,6 +49,11 @@ def succeed(account_id: int, *, next_run_at: datetime, why: str = "") -> None:
     )
 
 
+def postpone(account_id: int, *, next_run_at: datetime) -> None:
+    """Nothing was wrong and nothing was done: the account is due again then, as it stands."""
+    MailAccount.objects.filter(pk=account_id).update(next_run_at=next_run_at, next_why=MailAccount.NextWhy.BUSY)
+
+
 def fail(account_id: int, *, state: str, code: str, server_line: str, next_run_at: datetime) -> None:
     """A pass failed; ``state`` says how in the account's own words, ``server_line`` is what the server said."""
     now = timezone.now()

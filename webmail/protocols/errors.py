@@ -77,7 +77,9 @@ class Throttled(MailServerError):
 
 
 class TooManyConnections(Throttled):
-    """The server's limit of connections for this account or this address is reached."""
+    """The server's limit of connections for this account or, ``at_greeting``, for our address is reached."""
+
+    at_greeting: bool = False  # it was said before anybody had logged in
 
 
 class ConnectionLost(MailServerError):

@@ -57,6 +57,7 @@ class Session:
         self._search = UidSearch(wire)
         self._selected: Selected | None = None
         self._exists = 0
+        self.ended: Callable[[], object] | None = None  # called once, when the connection is given up
 
     def __enter__(self) -> Session:
         return self
@@ -227,10 +228,17 @@ class Session:
     def logout(self) -> None:
         """Say goodbye and hang up. Never raises."""
         self._wire.leave()
+        self._end()
 
     def close(self) -> None:
         """Hang up. Never raises."""
         self._wire.close()
+        self._end()
+
+    def _end(self) -> None:
+        ended, self.ended = self.ended, None
+        if ended is not None:
+            ended()
 
     def detach(self) -> tuple[socket.socket, bytes]:
         """Give the socket away, with the bytes already read from it. The session is closed thereby."""

@@ -23,6 +23,7 @@ from webmail.protocols.errors import (
     ProtocolViolation,
     Throttled,
     TlsFailed,
+    TooManyConnections,
     classify,
     classify_reply,
 )
@@ -151,7 +152,10 @@ def _greet(channel: Channel, endpoint: Endpoint) -> _Client:
     except MailServerError:
         raise
     except imaplib.IMAP4.error as exc:
-        raise _greeting_error(exc) from None
+        refusal = _greeting_error(exc)
+        if isinstance(refusal, TooManyConnections):
+            refusal.at_greeting = True
+        raise refusal from None
     except Exception as exc:
         raise classify(exc) from None
     return client

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
@@ -61,6 +61,7 @@ class Session:
     def __init__(self, stream: LineStream, capabilities: dict[str, tuple[str, ...]]) -> None:
         self._stream = stream
         self.capabilities = capabilities
+        self.ended: Callable[[], object] | None = None  # called once, when the connection is given up
 
     def __enter__(self) -> Self:
         return self
@@ -138,6 +139,9 @@ class Session:
     def close(self) -> None:
         """Hang up without committing. Never raises."""
         self._stream.close()
+        ended, self.ended = self.ended, None
+        if ended is not None:
+            ended()
 
     def _prove_in_step(self) -> None:
         """A short body: was the size an estimate, or does the server not stuff dots and is still talking?"""

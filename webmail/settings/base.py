@@ -176,6 +176,7 @@ MAILROOM: dict[str, Any] = {
     "UNDO_SEND_SECONDS": 10,
     "LIST_PAGE": 50,
     "UPLOAD_MAX_BYTES": 150 * 2**20,
+    "EGRESS": env.text("MAILROOM_EGRESS", ""),  # the address this process reaches mail servers from, if they differ
     "HELO_NAME": env.text("MAILROOM_HELO_NAME", "localhost"),
     "FORBIDDEN_NETWORKS": [],  # refused as mail servers besides private ones: where the installation itself lies
 }

@@ -10,6 +10,7 @@ import logging
 import time
 import traceback
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
@@ -19,7 +20,8 @@ from django.utils import timezone
 from accounts.crypto import SealBroken
 from accounts.models import MailAccount
 from accounts.services import provisioning, sync_state
-from webmail import failures, live
+from webmail import budget, failures, live
+from webmail.budget import Busy
 from webmail.connections import open_imap
 from webmail.protocols.errors import HostNotAllowed, MailServerError, TlsFailed, Unreachable
 from webmail.protocols.values import MailboxStatus
@@ -101,6 +103,9 @@ def _work(account: MailAccount, lease: Lease, *, older: bool) -> Result:
             result = _imap_pass(account, lease, older=older)
     except (LeaseLost, OperationalError, InterfaceError):
         raise
+    except Busy:
+        sync_state.postpone(account.pk, next_run_at=now + timedelta(seconds=budget.BUSY_SECONDS))
+        return Result()
     except Exception as error:
         _failed(account, error)
         return Result()
@@ -140,6 +145,8 @@ def _imap_pass(account: MailAccount, lease: Lease, *, older: bool) -> Result:
                 prefetch(run)
         finally:
             run.teller.tell_rest()
+            if run.session is not session:
+                run.session.logout()  # a proof took the first one's place
         return Result(again=left or run.woken, older=more)
 
 

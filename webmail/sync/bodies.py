@@ -16,6 +16,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from accounts.crypto import SealBroken
 from accounts.models import MailAccount
 from webmail import live, storage
+from webmail.budget import Busy
 from webmail.failures import note_refusal
 from webmail.mime.parse import ParsedMessage, encoded_bytes, parse_message, part_bytes
 from webmail.mime.part import Part, find_part
@@ -224,6 +225,8 @@ def _outcome(message: Message) -> Iterator[None]:
     """Turns whatever goes wrong into a state of the body that its page shows."""
     try:
         yield
+    except Busy:
+        log.info("message %s waits for a connection", message.pk)  # the dispatcher asks again, as it is still wanted
     except (MailServerError, SealBroken) as error:
         note_refusal(message.account, error)
         words = error.server_line if isinstance(error, MailServerError) else ""

@@ -7,6 +7,7 @@ RFC 9051 section 6.3.2, RFC 7162 sections 3.1 and 3.2.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -16,7 +17,8 @@ from django.utils import timezone
 
 from webmail.models import Mailbox, Placement
 from webmail.models.cursors import FRESH_CURSORS
-from webmail.protocols.errors import CommandFailed
+from webmail.protocols.errors import CommandFailed, TooManyConnections
+from webmail.protocols.imap import Session
 from webmail.protocols.values import (
     Event,
     Exists,
@@ -264,7 +266,7 @@ def _proven(run: Run, box: Mailbox, gone: UidSet) -> UidSet:
 
 def witnessed(run: Run, box: Mailbox, gone: UidSet) -> UidSet:
     """Those that a new connection does not find either, in a complete listing; none when it gives no such listing."""
-    with run.reopen() as witness:
+    with _witness(run) as witness:
         seen = witness.select(bytes(box.wire_name), read_only=True)
         if seen.uidvalidity != box.uidvalidity:
             return UidSet()
@@ -272,6 +274,20 @@ def witnessed(run: Run, box: Mailbox, gone: UidSet) -> UidSet:
         if not plan.enumerable(server, count=len(server), exists=seen.exists):
             return UidSet()
     return gone - server
+
+
+@contextmanager
+def _witness(run: Run) -> Iterator[Session]:
+    """A fresh session. Where one connection is all there is it takes the place of the old one, and keeps it."""
+    try:
+        fresh = run.reopen()
+    except TooManyConnections:
+        run.session.logout()
+        run.session = run.reopen()
+        yield run.session
+        return
+    with fresh:
+        yield fresh
 
 
 def retry_unfetchable(run: Run, box: Mailbox) -> None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from accounts.models import MailAccount
-from webmail import live
+from webmail import budget, live
 from webmail.protocols.imap import Session
 from webmail.sync.lease import Lease
 
 TELL_SECONDS = 1.0
+ASK_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -58,13 +59,21 @@ class Run:
     woken_at: datetime | None = None  # the wake-up this pass answers
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    asked: bool = False  # for the connection, when last looked
+    asked_at: float = float("-inf")
     counting_since: float | None = None
     counted: dict[int, int] = field(default_factory=dict)  # messages of each mailbox in this pass
 
     @property
     def over(self) -> bool:
-        """Whether the time slice is used up."""
-        return self.clock() >= self.slice_ends
+        """Whether the time slice is used up, or somebody waits for the connection."""
+        return self.clock() >= self.slice_ends or self._asked_for()
+
+    def _asked_for(self) -> bool:
+        if self.clock() - self.asked_at >= ASK_SECONDS:
+            self.asked_at = self.clock()
+            self.asked = budget.wanted(self.account.pk)
+        return self.asked
 
     @property
     def woken(self) -> bool:

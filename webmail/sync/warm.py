@@ -11,14 +11,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from django.utils import timezone
+
 from accounts.models import MailAccount
+from webmail import budget
+from webmail.budget import Busy, Use
 from webmail.connections import open_imap
 from webmail.models import Mailbox
-from webmail.protocols.errors import CommandFailed, ConnectionLost, ProtocolViolation
+from webmail.protocols.errors import CommandFailed, ConnectionLost, ProtocolViolation, TooManyConnections
 from webmail.protocols.imap import Session
 from webmail.protocols.values import Selected
 
 KEPT_SECONDS = 60.0
+SPARED_SECONDS = 5.0  # where the sync may be waiting for it
+TIGHT = 3  # connections of an account, below which they are shared
+PATIENCE = 8.0  # seconds somebody's wish waits for a connection; after that it is asked for anew
+BUSY_REST, REFUSED_REST = 0.2, 3.0
+TICK_SECONDS = 5.0
 MOST_KEPT = 50
 T = TypeVar("T")
 _Key = tuple[int, int, float]
@@ -30,6 +39,7 @@ class _Slot:
     lock: threading.Lock = field(default_factory=threading.Lock)
     session: Session | None = None
     used: float = 0.0
+    kept: float = KEPT_SECONDS
 
 
 _slots: dict[int, _Slot] = {}
@@ -56,8 +66,28 @@ def with_session(account: MailAccount, work: Callable[[Session], T]) -> T:
 
 def _attempt(slot: _Slot, account: MailAccount, work: Callable[[Session], T]) -> T:
     if slot.session is None or slot.session.closed:
-        slot.session = open_imap(account)
+        _drop(slot)
+        slot.session = _open(account)
+        tight = budget.account_cap(account, timezone.now()) < TIGHT
+        slot.kept = SPARED_SECONDS if tight else KEPT_SECONDS
     return work(slot.session)
+
+
+def _open(account: MailAccount) -> Session:
+    """A connection for somebody who waits; when there is none to be had, whoever syncs the account gives one up.
+
+    Raises MailServerError, Busy among it. A server that refuses is not asked again at once.
+    """
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return open_imap(account, Use.PERSON)
+        except TooManyConnections as error:
+            rest = BUSY_REST if isinstance(error, Busy) else REFUSED_REST
+            if time.monotonic() + rest > ends:
+                raise
+            budget.want(account.pk)
+        time.sleep(rest)
 
 
 def select(session: Session, box: Mailbox) -> Selected:
@@ -94,7 +124,8 @@ def sweep(*, older_than: float = KEPT_SECONDS) -> None:
         slots = sorted(_slots.values(), key=lambda slot: slot.used)
     excess = len(slots) - MOST_KEPT
     for number, slot in enumerate(slots):
-        if (number < excess or time.monotonic() - slot.used >= older_than) and slot.lock.acquire(blocking=False):
+        rested = time.monotonic() - slot.used >= min(older_than, slot.kept)
+        if (number < excess or rested) and slot.lock.acquire(blocking=False):
             try:
                 _drop(slot)
                 with _guard:
@@ -109,7 +140,7 @@ def _arm() -> None:
     global _sweeper  # noqa: PLW0603  one timer per process
     with _guard:
         if _sweeper is None or not _sweeper.is_alive():
-            _sweeper = threading.Timer(KEPT_SECONDS / 4, _tick)
+            _sweeper = threading.Timer(TICK_SECONDS, _tick)
             _sweeper.daemon = True
             _sweeper.start()
 

@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 
 from django.db import close_old_connections
+from django.utils import timezone
 
 from accounts.models import MailAccount
 from accounts.services import sync_state
-from webmail import connections
+from webmail import budget, connections
+from webmail.budget import Slot, Use
 from webmail.jobs import Job, enqueue
 from webmail.models import Mailbox
 from webmail.protocols.imap_idle import IdleSocket, idle_socket
 
 _WATCHED = (MailAccount.State.WORKING, MailAccount.State.NEW)
+_places: dict[int, Slot | None] = {}  # held in the budget by this process
 PATIENCE = 30.0  # seconds for one command of the login
 
 
@@ -25,7 +28,8 @@ class Target:
 
 
 def targets() -> dict[int, Target]:
-    """IMAP accounts in good order whose inbox has been seen and whose server offers IDLE. Raises DatabaseError."""
+    """IMAP accounts in good order whose inbox has been seen, whose server offers IDLE and takes more connections than
+    one. Raises DatabaseError."""
     rows = MailAccount.objects.filter(
         protocol=MailAccount.Protocol.IMAP,
         state__in=_WATCHED,
@@ -35,8 +39,20 @@ def targets() -> dict[int, Target]:
         settings_seen__capabilities__contains="IDLE",
         mailboxes__role=Mailbox.Role.INBOX,
         mailboxes__backfill_low__isnull=False,
-    ).values_list("pk", "incoming__host", "incoming_id", "incoming__port", "username", "credential__changed_at")
-    return {row[0]: Target(row[0], row[1], tuple(row[2:])) for row in rows}
+    ).values_list(
+        "connection_cap",
+        "connection_cap_at",
+        "incoming__max_connections",
+        "pk",
+        "incoming__host",
+        "incoming_id",
+        "incoming__port",
+        "username",
+        "credential__changed_at",
+    )
+    now = timezone.now()
+    spared = [row[3:] for row in rows if budget.may_idle(*row[:3], now)]
+    return {pk: Target(pk, host, tuple(key)) for pk, host, *key in spared}
 
 
 def log_in(account_id: int) -> IdleSocket:
@@ -45,9 +61,22 @@ def log_in(account_id: int) -> IdleSocket:
     account = MailAccount.objects.select_related("incoming", "credential").get(pk=account_id)
     inbox = Mailbox.objects.filter(account=account, role=Mailbox.Role.INBOX).exclude(phase=Mailbox.Phase.GONE).first()
     name = bytes(inbox.wire_name) if inbox is not None else b"INBOX"
-    return idle_socket(
-        connections.endpoint(account.incoming), connections.incoming_credential(account), name, deadline=PATIENCE
-    )
+    with connections.place(account, Use.IDLE) as slot:
+        idle = idle_socket(
+            connections.endpoint(account.incoming), connections.incoming_credential(account), name, deadline=PATIENCE
+        )
+    _places[account_id] = slot
+    return idle
+
+
+def stay(account_id: int) -> None:
+    """The connection lives on: its place in the budget does too."""
+    budget.renew(_places.get(account_id))
+
+
+def leave(account_id: int) -> None:
+    """The connection is over: its place is free."""
+    budget.release(_places.pop(account_id, None))
 
 
 def wake(account_id: int) -> None:

@@ -17,6 +17,7 @@ from functools import partial
 
 from django.db import DatabaseError
 
+from webmail.budget import Busy
 from webmail.protocols.errors import AuthenticationFailed, CommandFailed, MailServerError
 from webmail.protocols.imap_idle import IdleSocket
 from webmail.watch import accounts
@@ -27,6 +28,7 @@ from webmail.watch.pacing import Pacing, wait_after
 log = logging.getLogger(__name__)
 RECONCILE_SECONDS = 5.0
 WAKE_SECONDS = 1.0
+BUSY_SECONDS = 15.0
 LOGIN_THREADS = 6
 TICK = 0.5
 NEVER = float("inf")
@@ -111,6 +113,7 @@ class Loop:
                     raise Dead
                 if now >= line.renew_at and not line.ending:
                     line.renew(now)
+                    self._writes.submit(accounts.stay, line.account_id)
                     self._want(line)
             except Dead:
                 self._lost(line)
@@ -129,6 +132,7 @@ class Loop:
             with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(line.idle.sock)
             line.close()
+            self._writes.submit(accounts.leave, account_id)
 
     # --- wake-ups
 
@@ -213,6 +217,7 @@ class Loop:
         line = Line(account_id, future.result())
         if self._targets.get(account_id) != target:
             line.close()
+            self._writes.submit(accounts.leave, account_id)
             if account_id in self._targets:
                 self._pacing.add(account_id, target.host, at=self._clock())
             return
@@ -227,6 +232,10 @@ class Loop:
     def _refused(self, account_id: int, error: BaseException) -> None:
         """A refused password and a server without IDLE are left to the poll, until the account changes."""
         log.info("account %s: not watched: %s", account_id, type(error).__name__)
+        if isinstance(error, Busy):  # others of ours are on it; the poll sees to the account until there is room
+            if account_id in self._targets:
+                self._pacing.add(account_id, self._targets[account_id].host, at=self._clock() + BUSY_SECONDS)
+            return
         final = isinstance(error, AuthenticationFailed) or (isinstance(error, CommandFailed) and error.code == "IDLE")
         if not final:
             self._again(account_id, throttled=error.retry_after if isinstance(error, MailServerError) else None)
@@ -244,9 +253,9 @@ class Loop:
 
     def _end(self) -> None:
         self._logins.shutdown(wait=False, cancel_futures=True)
-        self._writes.shutdown(wait=False, cancel_futures=True)
         for account_id in list(self._lines):
             self._drop(account_id)
+        self._writes.shutdown(wait=True)
         self._selector.close()
         os.close(self._reading)
         os.close(self._writing)

@@ -106,7 +106,8 @@ def test_f26_what_a_person_reads_keeps_its_connection_while_the_sync_waits(narro
     bodies.fetch_body(first)
     sync_account(account.pk)
     account.refresh_from_db()
-    assert account.state == State.THROTTLED
+    assert (account.state, account.connection_cap) == (State.WORKING, 1)  # the other connection is our own
+    assert account.next_why == "busy"
     bodies.fetch_body(second)
     assert set(MessageBody.objects.filter(message__in=[first, second]).values_list("state", flat=True)) == {"here"}
     warm.sweep(older_than=0)
