@@ -34,7 +34,9 @@ def since(moment: datetime | None, none: str = "—") -> SafeString:
     )
 
 
-def words_of_server(line: str) -> SafeString:
+def words_of_server(line: str, trouble: str = "") -> SafeString:
+    """The trouble in words, with the server's own line below where it said one."""
     if not line:
-        return format_html('<span class="none">{}</span>', "—")
-    return format_html('<code class="said cut" title="{}">{}</code>', line, line)
+        return format_html('<span class="{}">{}</span>', "" if trouble else "none", trouble or "—")
+    said = format_html('<code class="said cut" title="{}">{}</code>', line, line)
+    return format_html("{}<br>{}", trouble, said) if trouble else said

@@ -69,7 +69,7 @@ class AccountDesk(Desk[MailAccount]):
         "state_pill",
         "since",
         "synced",
-        "next_try",
+        "why",
         "progress",
         "owner",
         "organisation",
@@ -81,7 +81,7 @@ class AccountDesk(Desk[MailAccount]):
     fieldsets = (
         (
             gettext_lazy("How it is doing"),
-            {"fields": ("state_pill", "since", "synced", "next_try", "progress"), "classes": ["facts"]},
+            {"fields": ("state_pill", "since", "synced", "why", "progress"), "classes": ["facts"]},
         ),
         (
             gettext_lazy("Account"),
@@ -102,7 +102,7 @@ class AccountDesk(Desk[MailAccount]):
 
     @admin.display(description=gettext_lazy("what the server said"))
     def said(self, row: MailAccount) -> SafeString:
-        return words_of_server(row.server_line)
+        return words_of_server(row.server_line, account_words.last_trouble(row))
 
     @admin.display(description=gettext_lazy("for"), ordering="state_since")
     def since(self, row: MailAccount) -> SafeString:
@@ -122,6 +122,12 @@ class AccountDesk(Desk[MailAccount]):
         if ahead.total_seconds() <= 0:
             return format_html(_("due for {}"), since(row.next_run_at))
         return format_html(_("in {}"), since(row.next_run_at))
+
+    @admin.display(description=gettext_lazy("what comes next"))
+    def why(self, row: MailAccount) -> str:
+        resting = row.stopped or row.organisation.suspended_at or not row.user.is_active
+        words = account_words.next_try(row)
+        return words if row.state == State.PASSWORD_REFUSED or not resting else _("at rest")
 
     @admin.display(description=gettext_lazy("first fetch"))
     def progress(self, row: MailAccount) -> str:

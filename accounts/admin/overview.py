@@ -38,6 +38,7 @@ class Line:
 
     account: MailAccount
     pill: Pill
+    trouble: str
     since: datetime
     lasting: str
     likeliest: Intent | None
@@ -113,6 +114,7 @@ def _lines(accounts: list[MailAccount]) -> list[Line]:
             Line(
                 account=account,
                 pill=account_words.pill(account),
+                trouble=account_words.last_trouble(account),
                 since=account.state_since,
                 lasting=lasting(now - account.state_since),
                 likeliest=first,

@@ -67,6 +67,11 @@ def trouble(account: MailAccount) -> Trouble:
     return Trouble(title=str(title) % values, sentence=str(sentence) % values)
 
 
+def last_trouble(account: MailAccount) -> str:
+    """What stands in the account's way, in words; empty while nothing does."""
+    return trouble(account).title if account.error_code else ""
+
+
 def cure(account: MailAccount) -> str:
     """What an operator can do about the account's trouble."""
     return str(_CURES.get(account.error_code, _CURES[""]))
@@ -164,10 +169,10 @@ def _joined(first: str, rest: int, unit: str) -> str:
 
 _REASONS: dict[str, Promise] = {
     MailAccount.NextWhy.OPEN: gettext_lazy("every minute while a page is open."),
-    MailAccount.NextWhy.ACTIVE: gettext_lazy("every few minutes on days when you came by."),
+    MailAccount.NextWhy.ACTIVE: gettext_lazy("every few minutes on days with a visit."),
     MailAccount.NextWhy.IDLE: gettext_lazy("twice an hour while nobody looks."),
     MailAccount.NextWhy.OWED: gettext_lazy("a change is to be sent then."),
-    MailAccount.NextWhy.BUSY: gettext_lazy("its server takes few connections, and they are in use for you."),
+    MailAccount.NextWhy.BUSY: gettext_lazy("the server takes few connections, and they are in use."),
     "": gettext_lazy("as usual."),
 }
 

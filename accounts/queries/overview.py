@@ -77,7 +77,8 @@ def figures() -> Figures:
     """Everything the overview shows at its top, in a handful of queries whatever the number of accounts."""
     now = timezone.now()
     by_state = _by_state()
-    due = synced().filter(next_run_at__lte=now).aggregate(n=Count("pk"), first=Min("next_run_at"))
+    held = Q(lease_expires_at__gt=now)  # a worker has taken them up: they are no longer in the queue
+    due = synced().filter(next_run_at__lte=now).exclude(held).aggregate(n=Count("pk"), first=Min("next_run_at"))
     return Figures(
         accounts=sum(by_state.values()),
         by_state=by_state,

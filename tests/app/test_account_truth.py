@@ -72,7 +72,7 @@ def test_each_folder_says_where_it_stands(alice: Somebody) -> None:
     ("columns", "words"),
     [
         ({"next_why": "open"}, "every minute while a page is open"),
-        ({"next_why": "active"}, "every few minutes on days when you came by"),
+        ({"next_why": "active"}, "every few minutes on days with a visit"),
         ({"next_why": "idle"}, "twice an hour while nobody looks"),
         ({"state": "throttled", "error_code": "throttled", "failures": 1}, "the server asked for patience"),
         ({"state": "throttled", "error_code": "connections", "failures": 1}, "takes no more connections"),
@@ -126,6 +126,20 @@ def test_an_operator_asks_for_it_too_and_it_is_in_the_trail(panel: Client, alice
     panel.post(f"/admin/accounts/mailaccount/{alice.account.pk}/act/resync/")
     assert account(alice).resync_asked_at is not None
     assert AuditEvent.objects.filter(action="account.resync", target=alice.account.address).count() == 1
+
+
+def test_an_operator_reads_the_trouble_and_what_comes_next(panel: Client, alice: Somebody) -> None:
+    line = "NO [ALERT] <too> many"
+    later = timezone.now() + timedelta(minutes=9, seconds=30)
+    account(alice, state="unreachable", error_code="lost", server_line=line, failures=4, next_run_at=later)
+    row = f"/admin/accounts/mailaccount/{alice.account.pk}/"
+    for address in ("/admin/", "/admin/accounts/mailaccount/", f"{row}change/"):
+        found = panel.get(address).content.decode()
+        assert "The connection to mail.example broke" in found
+        assert "NO [ALERT] &lt;too&gt; many" in found
+        for act in ("sync", "resync", "suspend"):
+            assert f"{row}act/{act}/" in found or f'value="{act}"' in found
+    assert "in 9 min: 4 tries in a row failed" in found
 
 
 def test_a_page_costs_the_same_however_many_folders(alice: Somebody, django_assert_num_queries: Any) -> None:

@@ -43,11 +43,29 @@ def test_lag_counts_synced_accounts_by_time_since_their_last_sync() -> None:
     assert lag is not None
     assert lag.buckets == (1, 2, 1, 0, 0, 1)
     assert 70 <= lag.half.total_seconds() < 100
+    assert 5840 <= lag.most.total_seconds() < 5870  # four fifths of the way from 400 to 7200
 
 
 @pytest.mark.django_db
 def test_without_a_sync_there_is_no_lag() -> None:
     assert overview.figures().lag is None
+
+
+@pytest.mark.django_db
+def test_what_a_worker_has_taken_up_is_no_longer_in_the_queue() -> None:
+    now = timezone.now()
+    taken, waiting, lost = accounts("working", "working", "working")
+    MailAccount.objects.filter(pk=taken.pk).update(
+        next_run_at=now - timedelta(hours=1), lease_expires_at=now + timedelta(minutes=1)
+    )
+    MailAccount.objects.filter(pk=waiting.pk).update(next_run_at=now - timedelta(seconds=30))
+    MailAccount.objects.filter(pk=lost.pk).update(  # its worker died, so it is due again
+        next_run_at=now - timedelta(minutes=5), lease_expires_at=now - timedelta(minutes=3)
+    )
+    found = overview.figures()
+    assert (found.due, found.running) == (2, 1)
+    assert found.overdue is not None
+    assert timedelta(minutes=5) <= found.overdue < timedelta(minutes=6)
 
 
 @pytest.mark.django_db

@@ -25,7 +25,7 @@ from webmail import budget, connections, live
 from webmail.budget import Busy, Use
 from webmail.models import Mailbox, MessageBody, Placement
 from webmail.protocols.errors import TooManyConnections
-from webmail.sync import backfill, bodies, warm
+from webmail.sync import backfill, bodies, plan, warm
 from webmail.sync.account import sync_account
 from webmail.watch import accounts as watched
 
@@ -71,8 +71,8 @@ def slow_backfill(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         time.sleep(0.1)
 
     monkeypatch.setattr(backfill, "_write", writing)
-    monkeypatch.setattr(backfill.plan, "next_rows", lambda rows, *, seconds: 20)
-    monkeypatch.setattr(backfill.plan, "WINDOW_START", 20)
+    monkeypatch.setattr(plan, "next_rows", lambda rows, *, seconds: 20)
+    monkeypatch.setattr(plan, "WINDOW_START", 20)
     monkeypatch.setattr(backfill.Pace, "__init__", lambda self: setattr(self, "rows", 20))
     return begun
 
@@ -228,7 +228,7 @@ def test_a_greeting_that_refuses_is_about_the_host(dovecot: Dovecot, monkeypatch
         raise refusal
 
     with connections.open_imap(account):
-        monkeypatch.setattr(connections.imap, "connect", refuse)
+        monkeypatch.setattr("webmail.protocols.imap.connect", refuse)
         with pytest.raises(Busy):
             connections.open_imap(account)
     server = MailServer.objects.get(pk=account.incoming_id)
