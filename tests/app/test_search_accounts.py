@@ -43,6 +43,17 @@ def test_hits_of_all_accounts_come_newest_first(alice: Somebody, second_inbox: o
     assert found(alice, "pier")[0] == ["pier one", "pier two", "pier three"]
 
 
+def test_a_folder_is_found_by_how_its_name_begins_unless_one_is_called_just_that(alice: Somebody) -> None:
+    whole, longer = (factories.mailbox(alice.account, "", name) for name in ("Travel", "Travel/Räkenskap 2026"))
+    indexed(whole, "pier to go", 1)
+    indexed(longer, "pier to pay", 2)
+    indexed(alice.inbox, "pier elsewhere", 3)
+    assert found(alice, "in:travel")[0] == ["pier to go"]
+    assert found(alice, "in:räken pier")[0] == ["pier to pay"]
+    assert found(alice, "in:nowhere pier")[0] == []
+    assert found(alice, "in:*** pier")[0] == []
+
+
 def test_another_persons_mail_is_not_found(alice: Somebody, bob: Somebody) -> None:
     indexed(bob.inbox, "pier of Bob", 1)
     assert found(alice, "pier")[0] == []

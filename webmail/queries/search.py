@@ -182,14 +182,15 @@ def _placed(condition: str) -> str:
 
 
 def _named(name: str, boxes: dict[int, Mailbox]) -> list[int]:
-    """Mailboxes of that role, whole name or last level; ``spam`` and ``bin`` as people call them."""
+    """Mailboxes of that role, whole name or last level; ``spam`` and ``bin`` as people call them.
+
+    Where none is called that, those whose name begins so: ``in:pier`` looks in “Pier 4”.
+    """
     wanted = normalise(name)
     role = {"spam": "junk", "bin": "trash", "draft": "drafts"}.get(wanted, wanted)
-    return [
-        box.pk
-        for box in boxes.values()
-        if role == box.role or wanted in (normalise(box.name), normalise(box.leaf), normalise(display_name(box)))
-    ]
+    names = {box.pk: (normalise(box.name), normalise(box.leaf), normalise(display_name(box))) for box in boxes.values()}
+    called = [pk for pk, own in names.items() if role == boxes[pk].role or wanted in own]
+    return called or [pk for pk, own in names.items() if wanted and any(one.startswith(wanted) for one in own)]
 
 
 def _asks_aside(node: tree.Node) -> bool:
