@@ -15,7 +15,7 @@ class Action(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=20)
     count = models.PositiveIntegerField(default=0)
-    # what to restore: [{"mailbox", "to", "placements", "set", "clear"}, …]; ids and bits only
+    # what to restore: [{"do", "mailbox", "to", "placements", "set", "clear", …}, …]; ids, bits and folder names only
     inverse = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
     undone_at = models.DateTimeField(null=True)
@@ -29,8 +29,12 @@ class RemoteOp(models.Model):
     """An intent that a worker replays on the mail server, idempotently.
 
     Per-message kinds cover up to 500 messages: ``placements[i]`` lay in ``mailbox`` under ``gen`` with ``uids[i]``
-    when the person acted. ``dest_uidnext`` is recorded before a MOVE, COPY or APPEND is sent, so that a replay after a
-    crash looks only at newer UIDs before doing it again.
+    when the person acted; of a COPY they are the copies, and ``uids`` those of their originals (``args["sources"]``).
+    RENAME has the new last level in ``args["leaf"]``, REMOVE what brings the folder back in ``args["kept"]``,
+    SUBSCRIBE in ``args["was"]`` whether it was.
+
+    ``dest_uidnext`` is recorded before a MOVE, COPY or APPEND is sent, so that a replay after a crash looks only at
+    newer UIDs before doing it again.
     """
 
     class Kind(models.TextChoices):
@@ -75,6 +79,7 @@ class RemoteOp(models.Model):
             models.Index(
                 fields=["account", "id"], name="op_open", condition=models.Q(state__in=["queued", "inflight"])
             ),
+            models.Index(fields=["account", "id"], name="op_failed", condition=models.Q(state="failed")),
         ]
         ordering = ["id"]
 

@@ -105,6 +105,35 @@ def delete(user: User, spots: list[Spot], drafts: Collection[Draft] = ()) -> Act
 
 
 @transaction.atomic
+def copy(user: User, spots: list[Spot], destination: Mailbox) -> Action:
+    """Puts copies into another mailbox of their account; a copy waits there for its UID as a moved message does."""
+    copying = [spot for spot in spots if spot.account == destination.account_id and spot.mailbox != destination.pk]
+    sources = Placement.objects.in_bulk([spot.placement for spot in copying])
+    made = Placement.objects.bulk_create(
+        Placement(
+            account_id=spot.account,
+            mailbox=destination,
+            gen=destination.gen,
+            message_id=sources[spot.placement].message_id,
+            thread_id=spot.thread,
+            received_at=sources[spot.placement].received_at,
+            flags=spot.flags,
+            server_flags=spot.flags,
+            keywords=sources[spot.placement].keywords,
+        )
+        for spot in copying
+    )
+    copies = {spot.placement: row.pk for spot, row in zip(copying, made, strict=True)}
+    inverse = [
+        {"do": "uncopy", "placements": [copies[spot.placement] for spot in members], "from": mailbox}
+        for mailbox, members in _by_mailbox(copying).items()
+    ]
+    action = Action.objects.create(user=user, kind="copy", count=len(copying), inverse=inverse)
+    ops.record(action, RemoteOp.Kind.COPY, copying, destination=destination, copies=copies)
+    refresh(user, copying, also=[destination])
+    return action
+
+
 def expunge(user: User, spots: list[Spot]) -> Action:
     """Deletes for good; reaches the server once the time for undo has passed."""
     inverse = [{"do": "restore", "placements": [spot.placement for spot in spots]}]

@@ -36,16 +36,23 @@ def _move(user: User, kind: str, spots: list[Spot], destination: Mailbox | None)
     return actions.move(user, kind, spots, destination)
 
 
+def _copy(user: User, kind: str, spots: list[Spot], destination: Mailbox | None) -> Action:
+    assert destination is not None
+    return actions.copy(user, spots, destination)
+
+
 KINDS: Mapping[str, Perform] = {
     **dict.fromkeys(actions.FLAG_KINDS, _flags),
     "archive": _to_role(Mailbox.Role.ARCHIVE),
     "junk": _to_role(Mailbox.Role.JUNK, int(Flag.JUNK), int(Flag.NOT_JUNK)),
     "notjunk": _to_role(Mailbox.Role.INBOX, int(Flag.NOT_JUNK), int(Flag.JUNK)),
     "delete": _delete,
+    "empty": _delete,  # of everything in a mailbox
     "move": _move,
+    "copy": _copy,
     "discard": _discard,
 }
-WITH_DESTINATION = frozenset({"move"})
+WITH_DESTINATION = frozenset({"move", "copy"})
 
 
 def perform(user: User, kind: str, spots: list[Spot], destination: Mailbox | None = None) -> Action:

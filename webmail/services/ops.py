@@ -1,13 +1,13 @@
 """Recording of intents for the server: what the rows already show, a worker still has to do (models.RemoteOp)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import OperationalError, transaction
 
@@ -45,9 +45,12 @@ def record(
     clear_flags: int = 0,
     destination: Mailbox | None = None,
     not_before: datetime | None = None,
-    args: dict[str, Any] | None = None,
+    copies: Mapping[int, int] | None = None,
 ) -> None:
     """One RemoteOp per mailbox and 500 messages; wakes the accounts once the transaction commits.
+
+    ``copies`` maps each placement to the one that stands for its copy: the operation is about that, and only names
+    the other as its source.
 
     POP3 accounts have no folders or flags on the server, so nothing is owed to it.
     """
@@ -63,12 +66,12 @@ def record(
             mailbox_id=mailbox,
             gen=gen,
             destination=destination,
-            placements=[spot.placement for spot in chunk],
+            placements=[copies[spot.placement] if copies else spot.placement for spot in chunk],
             uids=[spot.uid for spot in chunk],
             set_flags=set_flags,
             clear_flags=clear_flags,
             not_before=not_before,
-            args=args or {},
+            args={"sources": [spot.placement for spot in chunk]} if copies else {},
         )
         for (account, mailbox, gen), members in groups.items()
         if account in remote

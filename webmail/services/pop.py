@@ -31,6 +31,8 @@ def discard(user: User, spots: list[Spot]) -> Action:
     begun = set(Placement.objects.filter(pk__in=ids, message__extra__not_downloaded=True).values_list("pk", flat=True))
     chosen = [spot for spot in spots if spot.placement in begun]
     action = actions.expunge(user, chosen)
+    action.kind = "discard"
+    action.save(update_fields=["kind"])
     due = timezone.now() + actions.POP_UNDO_WINDOW
     for account in {spot.account for spot in chosen}:
         transaction.on_commit(partial(sync_state.wake_at, account, due))

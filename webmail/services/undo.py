@@ -6,24 +6,30 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import MailAccount, User
+from webmail import live
 from webmail.jobs import Job, enqueue_on_commit
 from webmail.models import Action, BulkJob, Draft, Mailbox, Outgoing, Placement, RemoteOp
+from webmail.models.folder_tree import reappear
 
-from . import actions, drafts, ops, targets
+from . import actions, drafts, mailboxes, ops, targets
 
 Before = tuple[int, int | None]  # generation and UID of a placement before it was moved
 
 
 @transaction.atomic
 def undo(user: User, action: Action) -> bool:
-    """True when something was taken back; a second call finds nothing left to do."""
+    """True when something was taken back; a second call finds nothing left to do.
+
+    Raises mailboxes.NotPossible, with nothing changed, for a folder whose old place is taken.
+    """
     taken = Action.objects.filter(pk=action.pk, undone_at=None).update(undone_at=timezone.now())
     if not taken:
         return False
     _turn_around(action)
     for step in action.inverse:
         _STEPS[step["do"]](user, action, step)
+    live.publish_on_commit(user.pk, "action", action=str(action.pk), undone=1)
     return True
 
 
@@ -38,6 +44,16 @@ def _turn_around(action: Action) -> None:
         with ops.telling_nobody():
             undo(job.user, newest)
     enqueue_on_commit(Job.BULK, job.pk)
+
+
+def newest(user: User) -> Action | None:
+    """What Undo without further words means: the last thing the person did within the time for it.
+
+    Not that a message was read: opening it says so by itself.
+    """
+    since = timezone.now() - actions.UNDO_WINDOW
+    done = Action.objects.filter(user=user, undone_at=None, created_at__gte=since, count__gt=0, whole=None)
+    return done.exclude(kind__in=["read", "undo"]).order_by("-created_at").first()
 
 
 def _flags(user: User, action: Action, step: dict[str, Any]) -> None:
@@ -78,6 +94,69 @@ def _reopen(user: User, action: Action, step: dict[str, Any]) -> None:
     sent = Outgoing.objects.filter(draft__in=step["drafts"]).exclude(state=Outgoing.State.CANCELLED)
     for draft in closed.exclude(pk__in=sent.values("draft")):
         drafts.reopen(draft)
+
+
+def _uncopy(user: User, action: Action, step: dict[str, Any]) -> None:
+    """Copies the server has not made are forgotten; those it has made are deleted there."""
+    spots = targets.lock(targets.visible(user).filter(pk__in=step["placements"]))
+    cancelled = _cancel(action, RemoteOp.Kind.COPY, step["from"], {spot.placement for spot in spots})
+    Placement.objects.filter(pk__in=cancelled).update(state=Placement.State.GONE, gone_at=timezone.now())
+    actions.refresh(user, [spot for spot in spots if spot.placement in cancelled])
+    made = [spot for spot in spots if spot.placement not in cancelled]
+    if made:
+        _as_undo(actions.expunge(user, made))
+
+
+def _uncreate(user: User, action: Action, step: dict[str, Any]) -> None:
+    """A folder that is still empty goes again; what no worker has begun is not sent."""
+    mailbox = _folder(user, step)
+    if mailbox is None or mailbox.total:
+        return
+    if _cancelled(action, RemoteOp.Kind.CREATE, mailbox):
+        Mailbox.objects.filter(pk=mailbox.pk).update(phase=Mailbox.Phase.GONE)
+    else:
+        _as_undo(mailboxes.remove(user, mailbox))
+
+
+def _rename(user: User, action: Action, step: dict[str, Any]) -> None:
+    mailbox = _folder(user, step)
+    if mailbox is not None:
+        _as_undo(mailboxes.rename(user, mailbox, step["leaf"]))
+
+
+def _subscribe(user: User, action: Action, step: dict[str, Any]) -> None:
+    mailbox = _folder(user, step)
+    if mailbox is not None:
+        _as_undo(mailboxes.subscribe(user, mailbox, wanted=step["wanted"]))
+
+
+def _as_undo(action: Action) -> None:
+    """What undoing does is not itself offered for undo."""
+    Action.objects.filter(pk=action.pk).update(kind="undo")
+
+
+def _reappear(user: User, action: Action, step: dict[str, Any]) -> None:
+    """Only what the server has not deleted yet can come back; a POP3 account's folders are nowhere else."""
+    mailbox = Mailbox.objects.select_related("account").filter(pk=step["mailbox"], account__user=user).first()
+    if mailbox is None:
+        return
+    if _cancelled(action, RemoteOp.Kind.REMOVE, mailbox) or mailbox.account.protocol == MailAccount.Protocol.POP3:
+        reappear(mailbox.pk, step["kept"])
+        live.publish_on_commit(user.pk, "account", account=mailbox.account_id)
+
+
+def _cancelled(action: Action, kind: RemoteOp.Kind, mailbox: Mailbox) -> bool:
+    """Whether the action's operation on this folder had not begun, and now never will."""
+    waiting = RemoteOp.objects.select_for_update(skip_locked=True).filter(
+        action=action, kind=kind, mailbox=mailbox, state=RemoteOp.State.QUEUED, attempts=0
+    )
+    ids = [op.pk for op in waiting]
+    return bool(RemoteOp.objects.filter(pk__in=ids).update(state=RemoteOp.State.CANCELLED, finished_at=timezone.now()))
+
+
+def _folder(user: User, step: dict[str, Any]) -> Mailbox | None:
+    scope = Mailbox.objects.select_related("account").exclude(phase=Mailbox.Phase.GONE)
+    return scope.filter(pk=step["mailbox"], account__user=user).first()
 
 
 def _cancel(action: Action, kind: RemoteOp.Kind, mailbox: int, placements: set[int]) -> dict[int, Before]:
@@ -131,4 +210,14 @@ def _lead_back(cancelled: Mapping[int, Before], left: int, home: Mailbox) -> Non
             )
 
 
-_STEPS = {"flags": _flags, "move": _move, "restore": _restore, "reopen": _reopen}
+_STEPS = {
+    "flags": _flags,
+    "move": _move,
+    "restore": _restore,
+    "uncopy": _uncopy,
+    "uncreate": _uncreate,
+    "rename": _rename,
+    "subscribe": _subscribe,
+    "reopen": _reopen,
+    "reappear": _reappear,
+}

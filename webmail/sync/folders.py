@@ -17,6 +17,7 @@ from webmail.models.cursors import FRESH_CURSORS
 from webmail.protocols.imap_names import display_path, special_uses
 from webmail.protocols.values import ListedMailbox, MailboxStatus
 from webmail.sync.lease import Lease, guarded
+from webmail.sync.owed import folders as folders_owed
 from webmail.sync.vanish import hide_mailbox
 
 Phase, Role, RoleSource = Mailbox.Phase, Mailbox.Role, Mailbox.RoleSource
@@ -111,11 +112,16 @@ def reconcile(lease: Lease, listed: Sequence[ListedMailbox]) -> tuple[list[Folde
     with guarded(lease):
         rows = list(Mailbox.objects.filter(account_id=lease.account_id).order_by("pk"))
         found = match(listed, rows)
+        owed = folders_owed(lease.account_id)
         roles = assign_roles(found.pairs)
         changed = False
         folders = []
         for box, known in found.pairs:
-            wanted = _columns(box, known, roles.get(box.wire_name, ("", "")))
+            if known is not None and known.pk in owed.removed:
+                continue  # its owner deleted it; the server is told in a moment
+            wanted = _columns(box, known, roles.get(box.wire_name, ("", "")), shown=owed.called(box.wire_name))
+            if known is not None and known.pk in owed.subscriptions:
+                del wanted["subscribed"]
             row = known
             if row is None:
                 row = Mailbox.objects.create(account_id=lease.account_id, **wanted)
@@ -130,11 +136,12 @@ def reconcile(lease: Lease, listed: Sequence[ListedMailbox]) -> tuple[list[Folde
     return folders, changed
 
 
-def _columns(box: ListedMailbox, row: Mailbox | None, role: tuple[str, str]) -> dict[str, Any]:
+def _columns(box: ListedMailbox, row: Mailbox | None, role: tuple[str, str], *, shown: bytes) -> dict[str, Any]:
+    """What the row should hold. ``shown`` is the wire name that people's renames lead to: theirs is the name read."""
     delimiter = (box.delimiter or "")[:1]
     columns: dict[str, Any] = {
         "wire_name": box.wire_name,
-        "name": (delimiter or "/").join(display_path(box.wire_name, box.delimiter))[:1000],
+        "name": shown_name(shown, box.delimiter),
         "delimiter": delimiter,
         "attributes": sorted(attribute[:40] for attribute in box.attributes),
         "role": role[0],
@@ -149,6 +156,11 @@ def _columns(box: ListedMailbox, row: Mailbox | None, role: tuple[str, str]) -> 
     elif row is not None and row.phase in (Phase.GONE, Phase.UNSELECTABLE):
         columns |= {"phase": Phase.NEW, **FRESH_CURSORS}
     return columns
+
+
+def shown_name(wire_name: bytes, delimiter: str | None) -> str:
+    """The name people read, its levels joined by the delimiter."""
+    return ((delimiter or "")[:1] or "/").join(display_path(wire_name, delimiter))[:1000]
 
 
 def _update(row: Mailbox, wanted: Mapping[str, Any]) -> bool:

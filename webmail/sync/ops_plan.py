@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 FLAGS, MOVE, COPY, EXPUNGE = "flags", "move", "copy", "expunge"
+CREATE, RENAME, REMOVE, SUBSCRIBE = "create", "rename", "remove", "subscribe"
+FOLDERS = frozenset({CREATE, RENAME, REMOVE, SUBSCRIBE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,12 @@ class Op:
     set_flags: int = 0
     clear_flags: int = 0
     inflight: bool = False
+    sources: tuple[int, ...] = ()
+
+    @property
+    def about(self) -> frozenset[int]:
+        """The placements whose operations must keep their order: those of a copy are also the ones copied from."""
+        return frozenset(self.placements) | frozenset(self.sources)
 
 
 @dataclass(slots=True)
@@ -83,16 +91,40 @@ def batches(ops: Sequence[Op]) -> list[Batch]:
     return found
 
 
+@dataclass(slots=True)
+class Held:
+    """What operations that cannot run now keep later ones from: the same messages, and folders that are not ready.
+
+    Nothing is done in a folder before it is made, or after its deletion was asked for; and a folder is not deleted
+    while something before still has to be done there, such as taking mail out of it.
+    """
+
+    messages: set[int] = field(default_factory=set)
+    unready: set[int] = field(default_factory=set)
+    busy: set[int] = field(default_factory=set)
+
+    def keeps(self, op: Op) -> bool:
+        boxes = {op.mailbox, op.destination} - {None}
+        return bool(self.messages & op.about or boxes & self.unready or (op.kind == REMOVE and boxes & self.busy))
+
+    def add(self, op: Op) -> None:
+        boxes = {box for box in (op.mailbox, op.destination) if box is not None}
+        self.messages |= op.about
+        self.busy |= boxes
+        if op.kind in (CREATE, REMOVE):
+            self.unready |= boxes
+
+
 def free_to_run(ops: Iterable[Op], waiting: Collection[int]) -> list[Op]:
     """Of all open operations, in order, those that may run now; ``waiting`` are ids whose time has not come.
 
     What waits holds up later operations about its messages, and what is held up holds up in turn.
     """
-    held: set[int] = set()
+    held = Held()
     free: list[Op] = []
     for op in ops:
-        if op.id in waiting or held.intersection(op.placements):
-            held.update(op.placements)
+        if op.id in waiting or held.keeps(op):
+            held.add(op)
         else:
             free.append(op)
     return free

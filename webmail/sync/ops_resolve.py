@@ -21,7 +21,7 @@ def resolve(run: Run, batch: Batch, source: Mailbox) -> Uids | None:
     unknown = [placement for placement, uid in uids.items() if uid is None]
     if not unknown:
         return uids
-    if _awaited(batch, source.account_id, unknown):
+    if _awaited(batch, source.account_id, [*unknown, *(pk for op in batch.ops for pk in op.sources)]):
         return None
     sync_mailbox(run, source, None)
     source.refresh_from_db()

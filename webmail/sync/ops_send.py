@@ -9,11 +9,11 @@ from datetime import datetime
 from functools import partial
 
 from webmail import storage
-from webmail.models import Flag, Mailbox, Placement, RemoteOp
+from webmail.mime.folder_names import below, sibling
+from webmail.models import Flag, Mailbox, RemoteOp
 from webmail.protocols.errors import CommandFailed
 from webmail.protocols.values import Selected, UidSet
 from webmail.sync import ops_resolve, ops_settle
-from webmail.sync.mailbox import sync_mailbox
 from webmail.sync.ops_plan import Batch
 from webmail.sync.run import Run
 
@@ -82,30 +82,28 @@ def send_move(run: Run, batch: Batch, source: Mailbox | None, destination: Mailb
 
 
 def send_copy(run: Run, batch: Batch, source: Mailbox | None, destination: Mailbox | None) -> Settle | None:
-    """COPY of what has not arrived yet; the copies are stored by the next look at the destination."""
+    """COPY of what has not arrived yet. The batch's placements are the copies, its UIDs those of their originals."""
     assert source is not None
     assert destination is not None
     uids = ops_resolve.resolve(run, batch, source)
     if uids is None:
         return None
-    if batch.uncertain and _copied_before(run, batch, destination):
-        return partial(ops_settle.done, batch)
-    if _select(run, source) is None:
+    arrived = ops_resolve.arrived(run, batch, destination) if batch.uncertain else set()
+    if _select(run, source, read_only=True) is None:
         return None
-    present = UidSet.collect(ops_resolve.present(run, uids).values())
-    if present:
-        run.session.copy(present, bytes(destination.wire_name))
-    return partial(ops_settle.done, batch)
-
-
-def _copied_before(run: Run, batch: Batch, destination: Mailbox) -> bool:
-    """Whether the newest messages of the destination hold copies an earlier try made."""
-    since = RemoteOp.objects.get(pk=batch.ops[0].id).dest_uidnext or 1
-    sync_mailbox(run, destination, None)
-    messages = Placement.objects.filter(pk__in=batch.items).values("message")
-    return Placement.objects.filter(
-        mailbox=destination.pk, gen=destination.gen, uid__gte=since, message__in=messages
-    ).exists()
+    present = ops_resolve.present(run, uids)
+    to_copy = {placement: uid for placement, uid in present.items() if placement not in arrived}
+    landed: dict[int, int] = {}
+    if to_copy:
+        result = run.session.copy(UidSet.collect(to_copy.values()), bytes(destination.wire_name))
+        if result.uidvalidity == destination.uidvalidity:  # else the next look at the mailbox binds them
+            landed = dict(result.uids)
+    moved = ops_settle.Moved(
+        bound={placement: landed[uid] for placement, uid in to_copy.items() if uid in landed},
+        lost=frozenset(uids.keys() - present.keys() - arrived),
+        left=UidSet(),
+    )
+    return partial(ops_settle.move_done, batch, source, destination, moved)
 
 
 def send_expunge(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
@@ -168,14 +166,29 @@ def send_create(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | Non
 
 
 def send_rename(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
-    """RENAME from ``args["from"]`` (the old wire name in hexadecimal) to the row's present name."""
+    """RENAME to ``args["leaf"]`` at the same place, and the subscriptions, which servers do not take along."""
     assert source is not None
-    for row in RemoteOp.objects.filter(pk__in=batch.ids):
-        old, new = bytes.fromhex(row.args["from"]), bytes(source.wire_name)
-        if batch.uncertain and not _exists(run, old) and _exists(run, new):
-            continue
+    old = bytes(source.wire_name)
+    new = sibling(old, RemoteOp.objects.get(pk=batch.ids[0]).args["leaf"].encode("ascii"), source.delimiter)
+    if run.session.selected is not None:
+        run.session.unselect()
+    if not (batch.uncertain and not _exists(run, old) and _exists(run, new)):
         run.session.rename(old, to=new)
-    return partial(ops_settle.done, batch)
+    rows = list(Mailbox.objects.filter(account=source.account_id, subscribed=True).exclude(phase=Mailbox.Phase.GONE))
+    for row in rows:
+        name = bytes(row.wire_name)
+        if (renamed := below(name, old, new, source.delimiter)) != name:
+            _subscribed(run, renamed, wanted=True)
+            _subscribed(run, name, wanted=False)
+    return partial(ops_settle.renamed, batch, source, new)
+
+
+def _subscribed(run: Run, name: bytes, *, wanted: bool) -> None:
+    """A subscription that goes along with something that matters more; a refusal changes nothing."""
+    try:
+        (run.session.subscribe if wanted else run.session.unsubscribe)(name)
+    except CommandFailed:
+        return
 
 
 def send_remove(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
@@ -188,6 +201,7 @@ def send_remove(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | Non
     except CommandFailed as error:
         if error.code != "NONEXISTENT" and _exists(run, bytes(source.wire_name)):
             raise
+    _subscribed(run, bytes(source.wire_name), wanted=False)
     return partial(ops_settle.mailbox_removed, batch, source)
 
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from webmail.models import Mailbox, Placement, RemoteOp
+from webmail.models.folder_tree import reappear, take_wire_name
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.protocols.values import UidSet
-from webmail.sync.ops_plan import FLAGS, MOVE, Batch
-from webmail.sync.owed import still_pending
+from webmail.sync.folders import shown_name
+from webmail.sync.ops_plan import COPY, CREATE, FLAGS, FOLDERS, MOVE, REMOVE, RENAME, SUBSCRIBE, Batch
+from webmail.sync.owed import folders, still_pending
 from webmail.sync.sql import change
 from webmail.sync.vanish import hide_mailbox
 
@@ -112,6 +114,12 @@ def mailbox_removed(batch: Batch, source: Mailbox) -> set[int]:
     return done(batch)
 
 
+def renamed(batch: Batch, source: Mailbox, new: bytes) -> set[int]:
+    """The server calls the mailbox, and all within it, by the new name."""
+    take_wire_name(source.account_id, bytes(source.wire_name), new, source.delimiter)
+    return done(batch)
+
+
 def revert(batch: Batch, words: str) -> set[int]:
     """The server refused: the rows go back to what it has, the operations stay visible as not done."""
     boxes = {box for box in (batch.mailbox, batch.destination) if box is not None}
@@ -122,11 +130,34 @@ def revert(batch: Batch, words: str) -> set[int]:
         _revert_move(batch, placements)
     elif batch.kind == "expunge":
         Placement.objects.filter(pk__in=batch.items).update(state=Placement.State.LIVE, gone_at=None)
-    elif batch.kind == "create" and batch.mailbox is not None:
-        Mailbox.objects.filter(pk=batch.mailbox, uidvalidity=None, total=0).update(phase=Mailbox.Phase.GONE)
+    elif batch.kind == COPY:
+        Placement.objects.filter(pk__in=batch.items, uid=None).update(
+            state=Placement.State.GONE, gone_at=timezone.now()
+        )
+    elif batch.kind in FOLDERS:
+        _revert_folder(batch)
     _refresh(boxes, {row.thread_id for row in placements})
     _close(batch, RemoteOp.State.FAILED, words)
     return boxes
+
+
+def _revert_folder(batch: Batch) -> None:
+    """The folder as the server has it: not made, called as before, still there, shown or hidden as before."""
+    row = Mailbox.objects.filter(pk=batch.mailbox or 0).first()
+    if row is None:
+        return
+    args = RemoteOp.objects.get(pk=batch.ids[0]).args
+    if batch.kind == CREATE:
+        Mailbox.objects.filter(pk=row.pk, uidvalidity=None, total=0).update(phase=Mailbox.Phase.GONE)
+    elif batch.kind == RENAME:
+        owed = folders(row.account_id, besides=batch.ids)
+        for box in Mailbox.objects.filter(account=row.account_id).exclude(phase=Mailbox.Phase.GONE):
+            name = shown_name(owed.called(bytes(box.wire_name)), box.delimiter or None)
+            Mailbox.objects.filter(pk=box.pk).exclude(name=name).update(name=name)
+    elif batch.kind == REMOVE and "kept" in args and row.phase == Mailbox.Phase.GONE:
+        reappear(row.pk, args["kept"])
+    elif batch.kind == SUBSCRIBE and "was" in args:
+        Mailbox.objects.filter(pk=row.pk).update(subscribed=args["was"])
 
 
 def _revert_flags(batch: Batch) -> None:

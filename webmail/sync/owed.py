@@ -5,9 +5,13 @@ meanwhile that UID must neither be stored again nor be missed.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.db import connection
+from django.db.models import Q
 
+from webmail.mime.folder_names import below, sibling
+from webmail.models import Mailbox, RemoteOp
 from webmail.protocols.values import UidSet
 
 _LEAVING = """
@@ -39,3 +43,45 @@ def still_pending(placements: Iterable[int], *, besides: Iterable[int]) -> dict[
     with connection.cursor() as cursor:
         cursor.execute(_COVERED, [list(besides), list(placements)])
         return dict(cursor.fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What open operations will change about folders. ``renames`` are wire names before and after, in order."""
+
+    renames: tuple[tuple[bytes, bytes, str], ...]
+    removed: frozenset[int]
+    subscriptions: frozenset[int]
+
+    def called(self, wire_name: bytes) -> bytes:
+        """What the folder with this name on the server will be called once all renames are done."""
+        for old, new, delimiter in self.renames:
+            wire_name = below(wire_name, old, new, delimiter)
+        return wire_name
+
+
+def folders(account_id: int, *, besides: Iterable[int] = ()) -> Folders:
+    """What a listing must respect: folders that people renamed, deleted, showed or hid, unknown to the server yet."""
+    kinds = [RemoteOp.Kind.RENAME, RemoteOp.Kind.REMOVE, RemoteOp.Kind.SUBSCRIBE]
+    open_ops = RemoteOp.objects.filter(
+        Q(state=RemoteOp.State.QUEUED) | Q(state=RemoteOp.State.INFLIGHT), account=account_id, kind__in=kinds
+    ).exclude(pk__in=list(besides))
+    rows = list(open_ops.order_by("id").select_related("mailbox"))
+    renames: list[tuple[bytes, bytes, str]] = []
+    for row in rows:
+        if row.kind == RemoteOp.Kind.RENAME and row.mailbox is not None:
+            renames.append(_rename(row.mailbox, row.args["leaf"], renames))
+    return Folders(
+        renames=tuple(renames),
+        removed=frozenset(row.mailbox_id for row in rows if row.mailbox_id and row.kind == RemoteOp.Kind.REMOVE),
+        subscriptions=frozenset(
+            row.mailbox_id for row in rows if row.mailbox_id and row.kind == RemoteOp.Kind.SUBSCRIBE
+        ),
+    )
+
+
+def _rename(box: Mailbox, leaf: str, earlier: Iterable[tuple[bytes, bytes, str]]) -> tuple[bytes, bytes, str]:
+    name = bytes(box.wire_name)
+    for old, new, delimiter in earlier:
+        name = below(name, old, new, delimiter)
+    return name, sibling(name, leaf.encode("ascii"), box.delimiter), box.delimiter

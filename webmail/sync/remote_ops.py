@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from webmail import live
@@ -19,7 +19,7 @@ from webmail.models import Mailbox, RemoteOp
 from webmail.protocols.errors import CommandFailed
 from webmail.sync import failpoints, ops_send, ops_settle
 from webmail.sync.apply import replayed
-from webmail.sync.ops_plan import Batch, Op, batches, free_to_run
+from webmail.sync.ops_plan import FOLDERS, Batch, Held, Op, batches, free_to_run
 from webmail.sync.run import Run
 
 MOST_TRIES = 8
@@ -28,6 +28,7 @@ AT_ONCE = 400  # operations looked at in one go
 _FINAL = frozenset(
     {"OVERQUOTA", "NOPERM", "READ-ONLY", "CANNOT", "NONEXISTENT", "TRYCREATE", "ALREADYEXISTS", "TOOBIG", "LIMIT"}
 )
+_PASSING = frozenset({"INUSE", "UNAVAILABLE", "SERVERBUG", "CONTACTADMIN"})  # of a folder, anything else is final
 
 
 def replay(run: Run) -> bool:
@@ -43,15 +44,14 @@ def replay(run: Run) -> bool:
 def _in_order(run: Run, due: Sequence[Batch]) -> bool:
     """Carries out batches; what has to wait holds up what comes later about the same messages."""
     moved = False
-    held: set[int] = set()
+    held = Held()
     for batch in due:
-        placements = batch.items.keys()
-        if placements & held:
-            continue
-        if _carry_out(run, batch):
+        ops = list(batch.ops)
+        if not any(held.keeps(op) for op in ops) and _carry_out(run, batch):
             moved = True
-        else:
-            held |= placements
+            continue
+        for op in ops:
+            held.add(op)
     return moved
 
 
@@ -77,6 +77,7 @@ def _value(row: RemoteOp) -> Op:
         set_flags=row.set_flags,
         clear_flags=row.clear_flags,
         inflight=row.state == RemoteOp.State.INFLIGHT,
+        sources=tuple(row.args.get("sources", ())),
     )
 
 
@@ -107,7 +108,12 @@ def _carry_out(run: Run, batch: Batch) -> bool:
 
 
 def _mailbox(pk: int | None) -> Mailbox | None:
-    return Mailbox.objects.filter(pk=pk).exclude(phase=Mailbox.Phase.GONE).first() if pk else None
+    """The mailbox, also one its owner deleted here and the server still has; None when it is gone there."""
+    if pk is None:
+        return None
+    removal = RemoteOp.objects.filter(mailbox=OuterRef("pk"), kind=RemoteOp.Kind.REMOVE, state__in=_OPEN)
+    there = ~Q(phase=Mailbox.Phase.GONE) | Exists(removal)
+    return Mailbox.objects.filter(there, pk=pk).first()
 
 
 def _uidnext(run: Run, destination: Mailbox | None) -> int | None:
@@ -142,7 +148,8 @@ def _claim(run: Run, batch: Batch, dest_uidnext: int | None) -> list[Op]:
 
 def _failed(run: Run, batch: Batch, error: CommandFailed) -> bool:
     """The server refused: for good, or for now."""
-    if error.permanent or error.code in _FINAL or not batch.ops:
+    final = error.permanent or error.code in _FINAL or (batch.kind in FOLDERS and error.code not in _PASSING)
+    if final or not batch.ops:
         _refuse(run, batch, error.server_line)
         return True
     _put_off(run, batch, error.server_line, failed=True)

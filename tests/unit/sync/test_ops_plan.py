@@ -43,3 +43,20 @@ def test_nothing_overtakes_an_earlier_operation_on_the_same_message() -> None:
     assert [op.id for op in free_to_run(ops, {1})] == [4]
     assert [op.id for op in free_to_run(ops, {3})] == [1, 2, 4]
     assert [op.id for op in free_to_run(ops, ())] == [1, 2, 3, 4]
+
+
+def test_nothing_is_done_in_a_folder_that_is_not_made_yet_or_is_being_deleted() -> None:
+    ops = [Op(1, "create", 2, 1, None, (), ()), move(2, (1,), to=2), flags(3, (1,), set_=SEEN), move(4, (2,), to=3)]
+    assert [op.id for op in free_to_run(ops, {1})] == [4]
+    ops = [Op(1, "remove", 2, 1, None, (), ()), move(2, (1,), to=2), Op(3, "create", 2, 1, None, (), ())]
+    assert [op.id for op in free_to_run(ops, {1})] == []
+
+
+def test_a_folder_is_not_deleted_while_mail_waits_to_leave_it() -> None:
+    ops = [move(1, (1,)), Op(2, "remove", 1, 1, None, (), ()), Op(3, "remove", 9, 1, None, (), ())]
+    assert [op.id for op in free_to_run(ops, {1})] == [3]
+
+
+def test_a_copy_keeps_its_order_with_what_happens_to_its_original() -> None:
+    copy = Op(2, "copy", 1, 1, 2, (10,), (1,), sources=(1,))
+    assert [op.id for op in free_to_run([move(1, (1,)), copy, flags(3, (10,), set_=SEEN)], {1})] == []

@@ -1,0 +1,66 @@
+"""A folder with everything within it: renamed, hidden and shown again. Call inside a transaction."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from webmail.mime.folder_names import below
+
+from .mailbox import Mailbox
+from .placement import Placement
+from .summaries import refresh_lines, refresh_threads
+
+
+def within(rows: list[Mailbox], top: Mailbox) -> list[Mailbox]:
+    """Those of an account's mailboxes that lie within this one, at any depth."""
+    if not top.delimiter:
+        return []
+    prefix = bytes(top.wire_name) + top.delimiter.encode()
+    return [row for row in rows if row.pk != top.pk and bytes(row.wire_name).startswith(prefix)]
+
+
+def chosen(mailboxes: Iterable[Mailbox]) -> bool:
+    """Whether somebody ever chose folders of this account: on many servers nothing but INBOX is subscribed."""
+    return any(box.subscribed and not box.role and box.selectable for box in mailboxes)
+
+
+def take_wire_name(account_id: int, old: bytes, new: bytes, delimiter: str) -> None:
+    """Gives the folder, and all within it, their new identity. A row that is gone and still has the name gives way."""
+    rows = list(Mailbox.objects.select_for_update().filter(account=account_id).order_by("pk"))
+    renamed = {row.pk: below(bytes(row.wire_name), old, new, delimiter) for row in rows}
+    moving = [row for row in rows if renamed[row.pk] != bytes(row.wire_name)]
+    names = {renamed[row.pk] for row in moving}
+    for row in rows:
+        if row not in moving and bytes(row.wire_name) in names:
+            aside = b"gone:%d:" % row.pk + bytes(row.wire_name)
+            Mailbox.objects.filter(pk=row.pk).update(wire_name=aside, phase=Mailbox.Phase.GONE, role="")
+    for row in moving:
+        Mailbox.objects.filter(pk=row.pk).update(wire_name=renamed[row.pk])
+
+
+def hide_mail(mailbox_id: int, at: datetime) -> None:
+    """Takes the folder's mail from view; ``at`` marks it, so that exactly this comes back."""
+    live = Placement.objects.filter(mailbox=mailbox_id, state=Placement.State.LIVE)
+    threads = set(live.values_list("thread_id", flat=True))
+    live.update(state=Placement.State.GONE, gone_at=at)
+    _summarise(mailbox_id, threads)
+
+
+def show_mail(mailbox_id: int, at: datetime) -> None:
+    """Brings back what ``hide_mail`` took from view at that moment."""
+    hidden = Placement.objects.filter(mailbox=mailbox_id, state=Placement.State.GONE, gone_at=at)
+    threads = set(hidden.values_list("thread_id", flat=True))
+    hidden.update(state=Placement.State.LIVE, gone_at=None)
+    _summarise(mailbox_id, threads)
+
+
+def reappear(mailbox_id: int, kept: dict[str, str]) -> None:
+    """Undoes a removal: the folder as ``kept`` describes it (phase, role, role_source, gone_at), with its mail."""
+    columns = {name: kept[name] for name in ("phase", "role", "role_source")}
+    Mailbox.objects.filter(pk=mailbox_id).update(**columns)
+    show_mail(mailbox_id, datetime.fromisoformat(kept["gone_at"]))
+
+
+def _summarise(mailbox_id: int, threads: set[int]) -> None:
+    if threads:
+        refresh_lines([mailbox_id], threads)
+        refresh_threads(threads)
