@@ -9,6 +9,7 @@ from webmail.views import (
     composer_parts,
     composing,
     errors,
+    folders,
     health,
     lists,
     live,
@@ -17,6 +18,7 @@ from webmail.views import (
     searching,
     session,
     settings,
+    unsynced,
 )
 
 mail = [
@@ -29,6 +31,8 @@ mail = [
     path("mail/<int:account_id>/<int:mailbox_id>/<int:thread_id>/", reading.thread, name="thread"),
     path("search/", searching.search, name="search"),
     path("actions/", acting.act, name="act"),
+    path("actions/newest/", acting.undo_newest, name="undo_newest"),
+    path("actions/<uuid:action_id>/", acting.offer, name="action"),
     path("undo/<uuid:action_id>/", acting.undo, name="undo"),
     path("message/<int:message_id>/download/", acting.download, name="pop_download"),
     path("message/<int:message_id>/source/", reading.source, name="source"),
@@ -54,6 +58,13 @@ mail = [
     path("settings/account/<int:account_id>/password/", accounts.password, name="account_password"),
     path("settings/account/<int:account_id>/remove/", accounts.remove, name="account_remove"),
     path("settings/account/<int:account_id>/folder/<int:mailbox_id>/resync/", accounts.resync_folder, name="resync"),
+    path("settings/account/<int:account_id>/folders/", folders.listing, name="folders"),
+    path("settings/folder/<int:mailbox_id>/rename/", folders.rename, name="folder_rename"),
+    path("settings/folder/<int:mailbox_id>/delete/", folders.remove, name="folder_remove"),
+    path("settings/folder/<int:mailbox_id>/<slug:do>/", folders.do, name="folder_do"),
+    path("settings/unsynced/", unsynced.listing, name="unsynced"),
+    path("settings/unsynced/<int:op_id>/<slug:do>/", unsynced.decide, name="unsynced_do"),
+    path("settings/unsynced/<slug:do>/", unsynced.decide_all, name="unsynced_all"),
     path("settings/account/<int:account_id>/<slug:action>/", accounts.do, name="account_do"),
 ]
 

@@ -3,7 +3,7 @@ import { checked, focusedRow, one, onPhone, openRow, reading, rows, words } from
 import { backToList, openThread } from "./panes.js";
 import { clearSelection } from "./selection.js";
 
-const LEAVES = new Set(["archive", "delete", "junk", "notjunk", "move"]);
+const LEAVES = new Set(["archive", "delete", "junk", "notjunk", "move", "empty"]);
 
 /** Conversations that an action without further words is about: ticked ones, else the row with focus, else the open one. */
 export function subject() {
@@ -74,7 +74,7 @@ export async function perform(action) {
   if (action === "star" && (about.rows[0]?.hasAttribute("data-starred") || one('#reading [name="action"][value="unstar"]'))) action = "unstar";
   if (action === "move" || action === "copy") {
     const to = await new Promise((answer) => {
-      document.dispatchEvent(new CustomEvent("mailroom:choose-folder", { detail: answer }));
+      document.dispatchEvent(new CustomEvent("mailroom:choose-folder", { detail: { answer, label: action } }));
     });
     if (to) await act(action, { threads, mailbox, to, everything: about.all });
   } else {
@@ -91,6 +91,11 @@ document.addEventListener("submit", (event) => {
   const action = event.submitter.value;
   event.submitter.closest("details[data-menu]")?.removeAttribute("open");
   const first = checked()[0];
+  if (action === "empty") {
+    if (reading()) backToList();
+    act(action, { mailbox: data.get("mailbox"), everything: true });
+    return;
+  }
   const mailbox = form.id === "list-form" ? first?.dataset.mailbox : data.get("mailbox");
   const threads = form.id === "list-form" ? checked().map((row) => row.dataset.thread) : data.getAll("thread");
   act(action, { threads, mailbox, to: data.get("to"), everything: data.get("scope") === "all" }).then(() => {

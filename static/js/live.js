@@ -1,6 +1,6 @@
 // Server events: what changed is named, never sent; the regions fetch themselves again. Also the unread count outside.
 import { one, words } from "./page.js";
-import { toast } from "./toasts.js";
+import { elsewhere, toast } from "./toasts.js";
 
 const EVERY_MS = 700;
 const waiting = new Map();
@@ -24,7 +24,7 @@ function connect(address) {
   const source = new EventSource(address);
   let dropped = false;
   const hear = (kind) => source.addEventListener(kind, (event) => soon(`mailroom:${kind}`, JSON.parse(event.data || "{}")));
-  ["mailbox", "account", "outbox"].forEach(hear);
+  ["mailbox", "account", "outbox", "action"].forEach(hear);
   // somebody waits for this one
   source.addEventListener("message", (event) => htmx.trigger(document.body, "mailroom:message", JSON.parse(event.data || "{}")));
   // the server listens from now on: what happened before may have been missed
@@ -47,6 +47,8 @@ document.body.addEventListener("mailroom:message", (event) => {
   const waits = one(`#m-${CSS.escape(String(event.detail.id))}[data-body="fetching"]`);
   if (waits) htmx.trigger(document.body, "mailroom:reading");
 });
+
+document.body.addEventListener("mailroom:action", ({ detail }) => elsewhere(detail.action, detail.undone));
 
 // what became of a message, once it is known
 const TROUBLE = new Set(["failed", "partial", "unknown"]);

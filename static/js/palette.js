@@ -50,12 +50,12 @@ export const openPalette = () => dialog && open(everything(), dialog.dataset.go)
 
 /** Asks for a folder; resolves to its id, or to "" when the dialog was closed. */
 // the palette knows the actions, so actions ask for a folder by an event: two modules must not import each other
-document.addEventListener("mailroom:choose-folder", async (event) => event.detail(await chooseFolder()));
+document.addEventListener("mailroom:choose-folder", async (event) => event.detail.answer(await chooseFolder(event.detail.label)));
 
-function chooseFolder() {
+function chooseFolder(label) {
   return new Promise((resolve) => {
     chosen = resolve;
-    open(folderChoices((link) => settle(link.dataset.mailbox)), dialog.dataset.move);
+    open(folderChoices((link) => settle(link.dataset.mailbox)), dialog.dataset[label]);
   });
 }
 
@@ -91,10 +91,10 @@ function option(choice, index) {
   return item;
 }
 
+/** A folder that somebody waits for is told at once; anything else begins when the dialog has closed. */
 function pick(choice) {
-  const waiting = chosen;
-  if (!waiting) chosen = null;
-  choice.run();
+  if (chosen) choice.run();
+  else dialog.addEventListener("close", () => choice.run(), { once: true });
   dialog.close();
 }
 

@@ -5,10 +5,11 @@ const MOST = 2;
 
 export function toast({ text, undo_url: undo, seconds = 10, href, label }) {
   const place = one("#toasts");
-  if (!place || !text) return;
+  if (!place || !text || (undo && shownFor(undo))) return;
   const box = document.createElement("div");
   box.className = "toast";
   box.setAttribute("role", "status");
+  if (undo) box.dataset.undo = undo;
   const sentence = document.createElement("p");
   sentence.textContent = text;
   box.append(sentence);
@@ -60,7 +61,21 @@ function expire(box, seconds) {
   run();
 }
 
-export const undoLatest = () => all("#toasts .undo").at(-1)?.click();
+/** The toast of one action, named in the address of its Undo; several pages of a person show the same. */
+const shownFor = (name) => all("#toasts [data-undo]").find((box) => box.dataset.undo.includes(name));
+
+/** What was done in another tab: offered here too, or taken from view once it was undone there. */
+export function elsewhere(action, undone) {
+  if (undone) shownFor(action)?.remove();
+  else if (!shownFor(action)) htmx.ajax("GET", `${words().actions}${action}/`, { target: "body", swap: "none" });
+}
+
+export async function undoLatest() {
+  const button = all("#toasts .undo").at(-1);
+  if (button) return button.click();
+  await htmx.ajax("POST", `${words().actions}newest/`, { target: "body", swap: "none" });
+  htmx.trigger(document.body, "mailroom:refresh");
+}
 
 document.body.addEventListener("toast", (event) => toast(event.detail));
 for (const name of ["htmx:responseError", "htmx:sendError"]) {

@@ -49,6 +49,10 @@ def an_outgoing(who: Somebody) -> Outgoing:
     )
 
 
+def a_refused_op(who: Somebody) -> RemoteOp:
+    return RemoteOp.objects.create(account=who.account, kind="create", mailbox=who.archive, state="failed")
+
+
 # Routes that name an object of somebody: how to name Alice's.
 OWNED: dict[str, Arguments] = {
     "mailbox": lambda a: [a.account.pk, a.inbox.pk],
@@ -57,6 +61,7 @@ OWNED: dict[str, Arguments] = {
     "source": lambda a: [a.placement.message_id],
     "attachment": lambda a: [a.placement.message_id, "2"],
     "undo": lambda a: [Action.objects.create(user=a.user, kind="read").pk],
+    "action": lambda a: [Action.objects.create(user=a.user, kind="read").pk],
     "outgoing": lambda a: [an_outgoing(a).pk],
     "outgoing_do": lambda a: [an_outgoing(a).pk, "retry"],
     "draft_files": lambda a: [a_draft(a).pk],
@@ -66,6 +71,11 @@ OWNED: dict[str, Arguments] = {
     "account_password": lambda a: [a.account.pk],
     "resync": lambda a: [a.account.pk, a.inbox.pk],
     "account_remove": lambda a: [a.account.pk],
+    "folders": lambda a: [a.account.pk],
+    "folder_rename": lambda a: [a.archive.pk],
+    "folder_remove": lambda a: [a.archive.pk],
+    "folder_do": lambda a: [a.archive.pk, "empty"],
+    "unsynced_do": lambda a: [a_refused_op(a).pk, "dismiss"],
 }
 # Routes that show only what belongs to whoever asks.
 OWN = {"home", "unified", "starred", "search", "act", "live", "signout", "compose", "editor", "people", "outbox"} | {
@@ -75,6 +85,9 @@ OWN = {"home", "unified", "starred", "search", "act", "live", "signout", "compos
     "password",
     "account_add",
     "servers",
+    "undo_newest",
+    "unsynced",
+    "unsynced_all",
 }
 # Routes that need no session: signing in, and what a signed token opens.
 OPEN: dict[str, Arguments] = {
@@ -83,7 +96,8 @@ OPEN: dict[str, Arguments] = {
     "inline_part": lambda a: [frame_token(a.user, a.placement.message_id), "2"],
 }
 BY_TOKEN = {"frame", "inline_part"}
-POST_ONLY = {"act", "undo", "signout", "pop_download"}
+POST_ONLY = {"act", "undo", "undo_newest", "signout", "pop_download"}
+WORDS = {"unsynced_all": ["retry"]}
 
 
 def routes() -> list[URLPattern]:
@@ -92,7 +106,7 @@ def routes() -> list[URLPattern]:
 
 def address(pattern: URLPattern, alice: Somebody) -> str:
     name = str(pattern.name)
-    arguments = (OWNED | OPEN).get(name, nothing)(alice)
+    arguments = WORDS[name] if name in WORDS else (OWNED | OPEN).get(name, nothing)(alice)
     return reverse(f"mail:{name}", args=arguments)
 
 

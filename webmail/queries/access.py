@@ -74,8 +74,10 @@ def action(user: User, action_id: UUID) -> Action:
     return _one(Action.objects.filter(user=user), pk=action_id)
 
 
-def failed_op(user: User, op_id: int) -> RemoteOp:
-    return _one(RemoteOp.objects.filter(account__user=user, state=RemoteOp.State.FAILED), pk=op_id)
+def unsynced_op(user: User, op_id: int) -> RemoteOp:
+    """An operation the server refused, or has not carried out yet."""
+    done = [RemoteOp.State.DONE, RemoteOp.State.CANCELLED]
+    return _one(RemoteOp.objects.filter(account__user=user).exclude(state__in=done), pk=op_id)
 
 
 def _one(scope: QuerySet[T], **by: Any) -> T:

@@ -1,8 +1,10 @@
 """The rail: accounts, their folders with counts, and one line saying whether everything is in place."""
 
 from collections import defaultdict
+from datetime import timedelta
 from functools import lru_cache
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import time_format
@@ -10,7 +12,8 @@ from django.utils.translation import gettext, ngettext
 
 from accounts.models import MailAccount, User
 from accounts.queries import account_words
-from webmail.models import Mailbox, Outgoing
+from webmail.models import Mailbox, Outgoing, RemoteOp
+from webmail.models.folder_tree import chosen
 
 from . import access
 from .values import Nav, NavAccount, NavFolder
@@ -30,11 +33,13 @@ _ICONS = {
 _ROLE_NAMES = dict(Mailbox.Role.choices)
 _NEEDS = (MailAccount.State.PASSWORD_REFUSED, MailAccount.State.UNREACHABLE, MailAccount.State.FAILING)
 _OPEN = (Outgoing.State.QUEUED, Outgoing.State.SENDING, Outgoing.State.DEFERRED)
+_UNDONE = (RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT)
+PATIENCE = timedelta(seconds=60)  # what the server was not told for longer than this is worth a word
 OUTBOX_NEEDS = (Outgoing.State.FAILED, Outgoing.State.UNKNOWN, Outgoing.State.PARTIAL)
 
 
 def nav(user: User, *, current: str = "", mailbox_id: int = 0) -> Nav:
-    """Three queries, however many accounts and folders there are."""
+    """Four queries, however many accounts and folders there are."""
     accounts = list(access.accounts(user))
     by_account: dict[int, list[Mailbox]] = defaultdict(list)
     for mailbox in access.mailboxes(user).only(
@@ -45,16 +50,20 @@ def nav(user: User, *, current: str = "", mailbox_id: int = 0) -> Nav:
     sending = list(outbox.values_list("state", flat=True))
     needs = sum(state in OUTBOX_NEEDS for state in sending)
     inboxes = [box for boxes in by_account.values() for box in boxes if box.role == Mailbox.Role.INBOX]
-    line, bad = _status(accounts, needs)
+    refused, late = _unsynced(user)
+    line, place, bad = _status(accounts, needs, refused)
     return Nav(
         accounts=tuple(_account(account, by_account[account.pk], mailbox_id) for account in accounts),
         unified_unread=sum(box.unread for box in inboxes),
         outbox_count=len(sending),
         outbox_needs_you=bool(needs),
+        unsynced_count=refused + late,
+        unsynced_needs_you=bool(refused),
         status_line=line,
+        status_url=place,
         status_bad=bad,
         current=current,
-        inbox_url=_url(inboxes[0]) if inboxes else "",
+        inbox_url=mailbox_url(inboxes[0]) if inboxes else "",
     )
 
 
@@ -69,6 +78,7 @@ def display_name(mailbox: Mailbox) -> str:
 
 def _account(account: MailAccount, mailboxes: list[Mailbox], current: int) -> NavAccount:
     mailboxes.sort(key=lambda box: (_ORDER[box.role], box.name.casefold()))
+    shown = _shown(mailboxes, current)
     return NavAccount(
         id=account.pk,
         label=account.label or account.address,
@@ -76,15 +86,40 @@ def _account(account: MailAccount, mailboxes: list[Mailbox], current: int) -> Na
         state_code=account.state,
         state_words=str(account.get_state_display()),
         needs_attention=account.state in _NEEDS,
-        folders=tuple(_folder(box, current) for box in mailboxes if box.selectable),
+        folders=tuple(_folder(box, current) for box in mailboxes if box.selectable and box.pk in shown),
     )
+
+
+def _shown(mailboxes: list[Mailbox], current: int) -> set[int]:
+    """What the rail holds: special folders, the one that is open, those chosen, and what these lie within."""
+    if not chosen(mailboxes):
+        return {box.pk for box in mailboxes}
+    shown = [box for box in mailboxes if box.role or box.subscribed or box.pk == current]
+    paths = {box.name for box in shown}
+    for box in shown:
+        parts = box.name.split(box.delimiter) if box.delimiter else []
+        paths.update(box.delimiter.join(parts[:depth]) for depth in range(1, len(parts)))
+    return {box.pk for box in mailboxes if box.name in paths}
+
+
+def _unsynced(user: User) -> tuple[int, int]:
+    """How many intents of the person servers refused, and how many have been waiting for long."""
+    states = list(RemoteOp.objects.filter(waiting_or_refused(user)).order_by().values_list("state", flat=True)[:1000])
+    refused = sum(state == RemoteOp.State.FAILED for state in states)
+    return refused, len(states) - refused
+
+
+def waiting_or_refused(user: User) -> Q:
+    """The operations that stand on the page of what is not synced."""
+    late = Q(state__in=_UNDONE, created_at__lt=timezone.now() - PATIENCE)
+    return Q(account__user=user) & (Q(state=RemoteOp.State.FAILED) | late)
 
 
 def _folder(box: Mailbox, current: int) -> NavFolder:
     return NavFolder(
         id=box.pk,
         name=display_name(box),
-        url=_url(box),
+        url=mailbox_url(box),
         icon=role_icon(box.role),
         unread=box.total if box.role == Mailbox.Role.DRAFTS else box.unread,
         total=box.total,
@@ -103,7 +138,7 @@ def _depth(box: Mailbox) -> int:
     return box.name.removeprefix("INBOX" + box.delimiter).count(box.delimiter)
 
 
-def _url(box: Mailbox) -> str:
+def mailbox_url(box: Mailbox) -> str:
     return _address(box.account_id, box.pk)
 
 
@@ -112,18 +147,24 @@ def _address(account_id: int, mailbox_id: int) -> str:
     return reverse("mail:mailbox", args=[account_id, mailbox_id])
 
 
-def _status(accounts: list[MailAccount], outbox_needs: int) -> tuple[str, bool]:
+def _status(accounts: list[MailAccount], outbox_needs: int, refused: int) -> tuple[str, str, bool]:
+    """The line under the rail, where it leads when something is wrong, and whether it is."""
+    settings = reverse("mail:settings")
     needing = sum(account.state in _NEEDS for account in accounts)
     if any(account.state == MailAccount.State.PASSWORD_REFUSED for account in accounts):
-        return gettext("A mail password is needed"), True
+        return gettext("A mail password is needed"), settings, True
     if needing:
-        return ngettext("%d account needs you", "%d accounts need you", needing) % needing, True
+        return ngettext("%d account needs you", "%d accounts need you", needing) % needing, settings, True
     if outbox_needs:
-        return ngettext("%d message needs you", "%d messages need you", outbox_needs) % outbox_needs, True
+        words = ngettext("%d message needs you", "%d messages need you", outbox_needs) % outbox_needs
+        return words, reverse("mail:outbox"), True
+    if refused:
+        words = ngettext("%d change was refused", "%d changes were refused", refused) % refused
+        return words, reverse("mail:unsynced"), True
     if any(account.state == MailAccount.State.NEW or account_words.fetching(account) for account in accounts):
-        return gettext("Fetching your mail"), False
+        return gettext("Fetching your mail"), settings, False
     times = [account.last_sync_at for account in accounts if account.last_sync_at]
     if not times:
-        return gettext("No account yet"), False
+        return gettext("No account yet"), settings, False
     at = time_format(timezone.localtime(max(times)), "H:i")
-    return gettext("Everything in place · %s") % at, False
+    return gettext("Everything in place · %s") % at, settings, False

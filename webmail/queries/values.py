@@ -34,7 +34,10 @@ class Nav:
     unified_unread: int
     outbox_count: int
     outbox_needs_you: bool
+    unsynced_count: int
+    unsynced_needs_you: bool
     status_line: str
+    status_url: str
     status_bad: bool
     current: str
     inbox_url: str

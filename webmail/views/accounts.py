@@ -23,6 +23,7 @@ from webmail.models import Mailbox
 from webmail.queries import access
 from webmail.queries import settings as reading
 from webmail.queries.nav import display_name, nav
+from webmail.queries.unsynced import count as not_synced
 from webmail.services import pop, resync, roles
 
 from .htmx import page
@@ -125,6 +126,7 @@ def _account_context(request: HttpRequest, found: MailAccount, mailboxes: list[M
         "health": reading.health(found, total),
         "folders": reading.folders(found, mailboxes),
         "comparison": reading.comparison(found, mailboxes),
+        "unsynced": not_synced(signed_in(request), found),
         "incoming": found.incoming,
         "outgoing": found.outgoing,
         "is_pop": found.protocol == MailAccount.Protocol.POP3,

@@ -7,14 +7,16 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext, ngettext
-from django.views.decorators.http import require_POST
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
+from webmail import live
 from webmail.models import Action, Draft, Mailbox
-from webmail.queries import access
+from webmail.queries import access, action_words
 from webmail.services import actions, bulk, intents, pop, targets
 from webmail.services import undo as undoing
+from webmail.services.mailboxes import NotPossible
 from webmail.services.ops import Spot, done_again
 
 from .htmx import toast
@@ -40,28 +42,56 @@ def act(request: HttpRequest) -> HttpResponse:
 def download(request: HttpRequest, message_id: int) -> HttpResponse:
     """The rest of a POP3 message whose beginning is here; the page it leads back to tells how far it is."""
     pop.download(access.message(signed_in(request), message_id))
-    return HttpResponseRedirect(_back(request))
+    return back_to(request)
 
 
 @login_required
 @require_POST
 def undo(request: HttpRequest, action_id: UUID) -> HttpResponse:
     user = signed_in(request)
-    action = access.action(user, action_id)
-    taken = done_again(lambda: undoing.undo(user, action))
-    text = gettext("Taken back") if taken else gettext("That was taken back before")
-    return _done(request, text)
+    return _taken_back(request, user, access.action(user, action_id))
+
+
+@login_required
+@require_GET
+def offer(request: HttpRequest, action_id: UUID) -> HttpResponse:
+    """Lets another open page of the person say what was done and offer Undo, as the first one does."""
+    action = access.action(signed_in(request), action_id)
+    response = HttpResponse(status=204)
+    left = action_words.seconds_left(action)
+    if left:
+        toast(response, action_words.said(action.kind, action.count), undo_url=_undo_url(action), seconds=left)
+    return response
+
+
+@login_required
+@require_POST
+def undo_newest(request: HttpRequest) -> HttpResponse:
+    """Takes back the last thing the person did, from whichever page it was done."""
+    user = signed_in(request)
+    action = undoing.newest(user)
+    if action is None:
+        return _done(request, gettext("There is nothing to take back"))
+    return _taken_back(request, user, action)
+
+
+def _taken_back(request: HttpRequest, user: User, action: Action) -> HttpResponse:
+    try:
+        taken = done_again(lambda: undoing.undo(user, action))
+    except NotPossible as error:
+        return _done(request, str(error))
+    return _done(request, gettext("Taken back") if taken else gettext("That was taken back before"))
 
 
 def _perform(request: HttpRequest, user: User, kind: str) -> Action:
     box = access.mailbox(user, _number(request.POST["mailbox"])) if request.POST.get("mailbox") else None
     destination = _destination(request, user) if kind in intents.WITH_DESTINATION else None
-    if request.POST.get("scope") == "all" and box is not None and bulk.wanted(box):
+    if _everything(request) and box is not None and bulk.wanted(box):
         return bulk.begin(user, kind, box, destination)
     spots = _spots(request, user, box)
     if kind == "star" and not request.POST.get("message"):
         spots = targets.newest_of_each_thread(spots)
-    if kind == "delete" and (drafts := _drafts(request, user)):
+    if kind in ("delete", "empty") and (drafts := _drafts(request, user)):
         return actions.delete(user, spots, drafts)
     return intents.perform(user, kind, spots, destination)
 
@@ -74,7 +104,7 @@ def _destination(request: HttpRequest, user: User) -> Mailbox:
 
 
 def _spots(request: HttpRequest, user: User, box: Mailbox | None) -> list[Spot]:
-    if request.POST.get("scope") == "all" and box is not None:
+    if _everything(request) and box is not None:
         chosen = targets.in_mailbox(user, box)
     elif request.POST.getlist("place"):
         chosen = targets.of_places(user, _places(request))
@@ -86,13 +116,18 @@ def _spots(request: HttpRequest, user: User, box: Mailbox | None) -> list[Spot]:
             return []
         chosen = targets.of_threads(user, threads, box)
     spots = targets.lock(chosen)
-    may_be_none = request.POST.get("scope") == "all" or _draft_ids(request)
+    may_be_none = _everything(request) or _draft_ids(request)
     return spots if may_be_none else targets.require(spots)
+
+
+def _everything(request: HttpRequest) -> bool:
+    """Whether the whole mailbox is meant, whatever is ticked."""
+    return request.POST.get("scope") == "all" or request.POST.get("action") == "empty"
 
 
 def _drafts(request: HttpRequest, user: User) -> list[Draft]:
     """What is being written and was chosen along with the rest."""
-    if request.POST.get("scope") == "all" and request.POST.get("mailbox"):
+    if _everything(request) and request.POST.get("mailbox"):
         return list(access.open_drafts(user, access.mailbox(user, _number(request.POST["mailbox"]))))
     return [access.draft(user, draft_id) for draft_id in _draft_ids(request)]
 
@@ -119,26 +154,34 @@ def _number(text: str) -> int:
 
 
 def _answer(request: HttpRequest, action: Action, kind: str) -> HttpResponse:
-    undo_url = reverse("mail:undo", args=[action.pk]) if action.count else ""
-    text = _words(kind, action.count) if action.count else gettext("Nothing to change")
-    return _done(request, "" if kind in _QUIET and not _many(request) else text, undo_url=undo_url)
+    if not action.count:
+        return _done(request, gettext("Nothing to change"))
+    if getattr(request, "htmx", None) and kind in _QUIET and not _many(request):
+        return _done(request, "")
+    _tell_others(request, action)
+    return _done(request, action_words.said(action.kind, action.count), undo_url=_undo_url(action))
+
+
+def tell(request: HttpRequest, action: Action) -> None:
+    """Says what was done on the next page, with Undo, and to the person's other open pages."""
+    if not action.count:
+        messages.info(request, gettext("Nothing to change"))
+        return
+    _tell_others(request, action)
+    messages.success(request, action_words.said(action.kind, action.count), extra_tags=_undo_url(action))
+
+
+def _tell_others(request: HttpRequest, action: Action) -> None:
+    live.publish_on_commit(signed_in(request).pk, "action", action=str(action.pk))
+
+
+def _undo_url(action: Action) -> str:
+    return reverse("mail:undo", args=[action.pk])
 
 
 def _many(request: HttpRequest) -> bool:
     """Whether more than one conversation was meant: too much to put right by hand."""
-    return request.POST.get("scope") == "all" or any(len(request.POST.getlist(f)) > 1 for f in ("place", "thread"))
-
-
-def _words(kind: str, count: int) -> str:
-    texts = {
-        "archive": ngettext("%d message archived", "%d messages archived", count),
-        "delete": ngettext("%d message deleted", "%d messages deleted", count),
-        "discard": ngettext("%d message leaves the server", "%d messages leave the server", count),
-        "junk": ngettext("%d message marked as spam", "%d messages marked as spam", count),
-        "notjunk": ngettext("%d message moved to Inbox", "%d messages moved to Inbox", count),
-        "move": ngettext("%d message moved", "%d messages moved", count),
-    }
-    return texts.get(kind, ngettext("%d message changed", "%d messages changed", count)) % count
+    return _everything(request) or any(len(request.POST.getlist(f)) > 1 for f in ("place", "thread"))
 
 
 def _done(request: HttpRequest, text: str, *, undo_url: str = "") -> HttpResponse:
@@ -149,13 +192,13 @@ def _done(request: HttpRequest, text: str, *, undo_url: str = "") -> HttpRespons
         return toast(response, text, undo_url=undo_url) if text else response
     if text:
         messages.success(request, text, extra_tags=undo_url)
-    return HttpResponseRedirect(_back(request))
+    return back_to(request)
 
 
-def _back(request: HttpRequest) -> str:
-    """Where the form stood, when it says so and that is here."""
+def back_to(request: HttpRequest, otherwise: str = "") -> HttpResponseRedirect:
+    """Where the form stood, when it says so and that is here; else to the page given, or home."""
     back = request.POST.get("next", "")
     allowed = url_has_allowed_host_and_scheme(
         back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return back if allowed and back.startswith("/") else reverse("mail:home")
+    return HttpResponseRedirect(back if allowed and back.startswith("/") else otherwise or reverse("mail:home"))

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from accounts.models import MailAccount, User
 from webmail.models import Mailbox
 from webmail.queries import access, lists, states
+from webmail.queries.folders import changeable
 from webmail.queries.nav import display_name, nav
 from webmail.queries.values import Empty, ListPage, Nav
 from webmail.services import presence
@@ -66,6 +67,7 @@ def mailbox_context(request: HttpRequest, box: Mailbox, *, thread_id: int = 0) -
             "unread": box.unread,
             "total": box.total,
             "account_id": box.account_id,
+            "changeable": changeable(box),
         },
         "progress": states.progress(box.account, box),
         "account_error": states.error(box.account),

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("webmail", "0004_bulk_jobs")]
+    dependencies = [("webmail", "0005_mailbox_resync")]
     operations = [
         migrations.AddIndex(
             model_name="remoteop",
