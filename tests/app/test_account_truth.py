@@ -43,7 +43,10 @@ def test_a_fetch_that_stands_still_promises_nothing(alice: Somebody) -> None:
     account(alice, **FETCHING, progress_at=timezone.now() - timedelta(minutes=5))
     assert "Fetching 8,231 of 41,902 · waiting for its turn" in page(alice)
     account(alice, state="throttled", error_code="throttled")
-    assert "Fetching" not in page(alice)
+    found = page(alice)
+    assert "Fetching" not in found
+    assert "Everything in place" not in found
+    assert "A server asks for patience" in found
 
 
 def test_each_folder_says_where_it_stands(alice: Somebody) -> None:
@@ -144,7 +147,7 @@ def test_an_operator_reads_the_trouble_and_what_comes_next(panel: Client, alice:
 
 def test_a_page_costs_the_same_however_many_folders(alice: Somebody, django_assert_num_queries: Any) -> None:
     address = reverse("mail:account", args=[alice.account.pk])
-    with django_assert_num_queries(7) as few:
+    with django_assert_num_queries(8) as few:
         alice.client.get(address)
     for number in range(30):
         Mailbox.objects.create(

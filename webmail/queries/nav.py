@@ -161,6 +161,8 @@ def _status(accounts: list[MailAccount], outbox_needs: int, refused: int) -> tup
     if refused:
         words = ngettext("%d change was refused", "%d changes were refused", refused) % refused
         return words, reverse("mail:unsynced"), True
+    if any(account.state == MailAccount.State.THROTTLED for account in accounts):
+        return gettext("A server asks for patience"), settings, False
     if any(account.state == MailAccount.State.NEW or account_words.fetching(account) for account in accounts):
         return gettext("Fetching your mail"), settings, False
     times = [account.last_sync_at for account in accounts if account.last_sync_at]
