@@ -1,5 +1,8 @@
+from datetime import timedelta
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import MailAccount
@@ -66,11 +69,14 @@ class Mailbox(models.Model):
     rate = models.PositiveIntegerField(default=0)  # messages a minute, of the fetch or comparison under way
     rate_at = models.DateTimeField(null=True)  # when its last window was written
     missing_since = models.DateTimeField(null=True)
+    renumbered_at = ArrayField(models.DateTimeField(), default=list)  # when UIDVALIDITY changed, the last few times
     failures = models.PositiveSmallIntegerField(default=0)
     server_line = models.CharField(max_length=500, blank=True)
 
     total = models.PositiveIntegerField(default=0)  # visible messages here
     unread = models.PositiveIntegerField(default=0)
+
+    RENUMBERED_AT_MOST = 3  # times in a day
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "wire_name"], name="mailbox_once")]
@@ -82,6 +88,12 @@ class Mailbox(models.Model):
     def leaf(self) -> str:
         """The last level of the name, as shown in the rail."""
         return self.name.rsplit(self.delimiter, 1)[-1] if self.delimiter else self.name
+
+    @property
+    def unstable(self) -> bool:
+        """Whether its server renumbers it so often that comparing all of it anew each time would never end."""
+        day_ago = timezone.now() - timedelta(hours=24)
+        return sum(at > day_ago for at in self.renumbered_at) > self.RENUMBERED_AT_MOST
 
     @property
     def selectable(self) -> bool:

@@ -1,15 +1,16 @@
 """Which UIDs are there: ESEARCH when it has shown that it works, else SEARCH in windows that fit a line.
 
-Invariants: an empty answer is believed only from a server whose ESEARCH has named UIDs in this session, or from
-plain SEARCH; an answer whose COUNT and set differ ends the use of ESEARCH. RFC 9051 section 6.4.4, RFC 4731.
+Invariants: an empty answer is believed only from a server whose ESEARCH has named UIDs in this session, or when FETCH
+finds nothing either; an answer whose COUNT and set differ ends the use of ESEARCH. RFC 9051 section 6.4.4, RFC 4731.
 """
 
 from __future__ import annotations
 
 from webmail.protocols.errors import CommandFailed
+from webmail.protocols.imap_fetch import fetch_flags
 from webmail.protocols.imap_wire.replies import kind_of, parse_esearch, parse_search
 from webmail.protocols.imap_wire.wire import Wire
-from webmail.protocols.values import UidSet
+from webmail.protocols.values import FlagRow, UidSet
 
 WINDOW = 500_000  # numbers of up to ten digits and a space: 5.5 MB, within the line limit
 
@@ -57,7 +58,12 @@ class UidSearch:
         step = WINDOW if exists > WINDOW else high - low + 1
         for start in range(low, high + 1, step):
             found |= self._window(start, min(high, start + step - 1))
-        return found
+        return self._by_fetch(low, high) if exists and not found else found
+
+    def _by_fetch(self, low: int, high: int) -> UidSet:
+        """What some servers' SEARCH leaves out altogether, FETCH still shows; where nothing is, it costs nothing."""
+        rows = fetch_flags(self._wire, UidSet.span(low, high), changed_since=None, modseq=False)
+        return UidSet.collect(row.uid for row in rows if isinstance(row, FlagRow))
 
     def _window(self, low: int, high: int) -> UidSet:
         span = UidSet.span(low, high)

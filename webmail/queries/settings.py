@@ -240,6 +240,8 @@ def _folder_words(account: MailAccount, box: Mailbox) -> str:
         return words % box.failures if "%d" in words else words
     if box.missing_since is not None:
         return _("The server no longer lists it")
+    if box.phase == Mailbox.Phase.REMAP and box.unstable:
+        return _("Renumbered by its server again and again; only the newest mail is followed")
     if _compared(box):
         return _("Being compared with the server") if box.resync_low is not None else _("Waits to be compared")
     if box.phase in _FILLING and not _goes_on(account):

@@ -25,8 +25,8 @@ from webmail.budget import Busy
 from webmail.connections import open_imap
 from webmail.protocols.errors import HostNotAllowed, MailServerError, TlsFailed, Unreachable
 from webmail.protocols.values import MailboxStatus
+from webmail.sync import failpoints, plan, pop, remote_ops, schedule
 from webmail.sync import lease as leases
-from webmail.sync import plan, pop, remote_ops, schedule
 from webmail.sync.backfill import backfill, unfinished
 from webmail.sync.folders import Folder, reconcile
 from webmail.sync.lease import Lease, LeaseLost
@@ -53,6 +53,7 @@ def sync_account(account_id: int, *, older: bool = False) -> Result:
     lease = leases.take(account_id)
     if lease is None:
         return Result()
+    failpoints.reach("lease taken")
     before = lease.woken_at
     result = Result()
     try:
@@ -109,6 +110,7 @@ def _work(account: MailAccount, lease: Lease, *, older: bool) -> Result:
     except Exception as error:
         _failed(account, error)
         return Result()
+    failpoints.reach("before rest")
     leases.renew(lease)  # also proves that we may still write
     at, why = schedule.next_run(account, timezone.now(), owed=remote_ops.next_due(account.pk))
     sync_state.succeed(account.pk, next_run_at=at, why=why)
@@ -131,6 +133,7 @@ def _imap_pass(account: MailAccount, lease: Lease, *, older: bool) -> Result:
             slice_ends=time.monotonic() + settings.MAILROOM["SYNC_SLICE_SECONDS"],
             woken_at=lease.woken_at,
         )
+        failpoints.reach("connected")
         _learn(account, session.capabilities)
         try:
             left = True
@@ -142,6 +145,7 @@ def _imap_pass(account: MailAccount, lease: Lease, *, older: bool) -> Result:
                     break
             more = _older(run) if older and not left else _has_older(run)
             if not run.over and not run.woken:
+                failpoints.reach("before prefetch")
                 prefetch(run)
         finally:
             run.teller.tell_rest()
@@ -163,6 +167,7 @@ def look(run: Run) -> bool:
     """Sends what is owed, then looks at every mailbox that changed. True when the time slice ended before the end."""
     remote_ops.replay(run)
     folders, changed = reconcile(run.lease, run.session.list_mailboxes())
+    failpoints.reach("folders listed")
     if changed:
         live.publish(run.account.user_id, "account", account=run.account.pk)
     for folder in _in_order(run, folders):

@@ -14,7 +14,7 @@ from typing import TypeVar
 from django.db import IntegrityError, OperationalError
 
 from webmail.models.summaries import refresh_lines, refresh_threads
-from webmail.sync import placements
+from webmail.sync import failpoints, placements
 from webmail.sync.digests import LineDigest, line_digests
 from webmail.sync.lease import Lease, guarded
 from webmail.sync.messages import Stored, Threads, known_messages, make_messages
@@ -46,7 +46,9 @@ def replayed(lease: Lease, work: Callable[[], T]) -> T:
     for left in range(TRIES - 1, -1, -1):
         try:
             with guarded(lease):
-                return work()
+                done = work()
+                failpoints.reach("before commit")
+                return done
         except (IntegrityError, OperationalError) as error:
             if not left or getattr(error.__cause__, "sqlstate", "") not in _CROSSED:
                 raise
@@ -66,6 +68,7 @@ def store(spot: Spot, batch: Sequence[Incoming]) -> Outcome:
     fresh = list({row.fingerprint: row for row in rows if row.fingerprint not in known}.values())
     visible = frozenset(row.fingerprint for row in rows if row.visible)
     made, threads = make_messages(spot.account_id, fresh, visible=visible)
+    failpoints.reach("messages made")
     known = {mark: Stored(old.id, threads.merges.get(old.thread, old.thread)) for mark, old in known.items()}
     old_threads = {stored.thread for stored in known.values()} | {at.thread for at in here.values()}
     known |= made

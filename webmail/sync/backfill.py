@@ -50,11 +50,15 @@ class Pace:
 
 
 def unfinished(account_id: int) -> list[Mailbox]:
-    """Mailboxes that have begun and not come down to their oldest message, the most looked-at first."""
+    """Mailboxes that have begun and not come down to their oldest message, the most looked-at first.
+
+    Not one whose numbering does not last: its newest messages are followed, its older ones stay as they were read.
+    """
     rows = Mailbox.objects.filter(account=account_id, backfill_low__gt=1).exclude(
         phase__in=[Mailbox.Phase.GONE, Mailbox.Phase.UNSELECTABLE]
     )
-    return sorted(rows, key=lambda box: (_ORDER.get(box.role, 5), box.pk))
+    lasting = [box for box in rows if not box.unstable]
+    return sorted(lasting, key=lambda box: (_ORDER.get(box.role, 5), box.pk))
 
 
 def backfill(run: Run) -> bool:

@@ -6,6 +6,7 @@ believed; a disappearance counts only with evidence, a mass of them only when a 
 RFC 9051 section 6.3.2, RFC 7162 sections 3.1 and 3.2.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -37,6 +38,7 @@ from webmail.sync.lease import guarded
 from webmail.sync.plan import Known, Path
 from webmail.sync.run import Run
 
+log = logging.getLogger(__name__)
 FLAG_BATCH = 1000
 AGAIN = 3  # passes over a mailbox that keeps changing while it is read
 RETRY_UNFETCHABLE = timedelta(days=1)
@@ -63,6 +65,7 @@ def sync_mailbox(run: Run, box: Mailbox, status: MailboxStatus | None) -> None:
         seen = open_mailbox(run, box)
         if seen is None:
             return
+        failpoints.reach("mailbox open")
         if box.backfill_low is None:
             first_page(run, box, seen, status)
         else:
@@ -89,7 +92,8 @@ def open_mailbox(run: Run, box: Mailbox) -> Selected | None:
 
 def renumber(run: Run, box: Mailbox, seen: Selected) -> None:
     """A new generation of UIDs. The old rows stay in view until the new ones have taken their messages over."""
-    save(run, box, gen=box.gen + 1, uidvalidity=seen.uidvalidity, phase=Mailbox.Phase.REMAP, **FRESH_CURSORS)
+    columns = FRESH_CURSORS | {"renumbered_at": [*box.renumbered_at, run.now][-Mailbox.RENUMBERED_AT_MOST - 1 :]}
+    save(run, box, gen=box.gen + 1, uidvalidity=seen.uidvalidity, phase=Mailbox.Phase.REMAP, **columns)
 
 
 def save(run: Run, box: Mailbox, **columns: Any) -> None:
@@ -124,6 +128,7 @@ def first_page(run: Run, box: Mailbox, seen: Selected, status: MailboxStatus | N
     top = seen.uidnext - 1
     phase = box.phase if box.phase == Mailbox.Phase.REMAP else Mailbox.Phase.INITIAL
     columns = _cursor(run, seen, status) | {"verified_high": max(top, 0), "backfill_low": low, "phase": phase}
+    failpoints.reach("before cursor")
     replayed(run.lease, partial(finish, box, columns, low=low))
     run.tell(box.pk)
 
@@ -137,6 +142,7 @@ def finish(box: Mailbox, columns: dict[str, Any], *, low: int) -> None:
             columns = columns | {"resynced_at": timezone.now()}  # all of it was just read
         columns = columns | {"phase": Mailbox.Phase.LIVE, "backfill_low": 1}
     _set(box, **columns)
+    failpoints.reach("cursor moved")
 
 
 def _cursor(run: Run, seen: Selected, status: MailboxStatus | None) -> dict[str, Any]:
@@ -161,33 +167,39 @@ def follow(run: Run, box: Mailbox, seen: Selected, status: MailboxStatus | None)
     """Changes, arrivals and departures since the stored cursor."""
     known = known_of(box)
     path = plan.choose_path(known, seen)
-    fresh_flags = plan.flags_fresh(known, now=run.now, active=run.active)
-    changed, unknown = _changes(run, box, seen, known, path)
+    recent_only = plan.recent_flags_do(known, seen, path, now=run.now, active=run.active)
+    rewound = plan.rewound(known, seen)
+    changed, unknown = _changes(run, box, seen, known, path, recent_only=recent_only)
     arrivals = _arrivals(run, seen, known, path, changed)
     fetch(run, box, arrivals | unknown)
+    if rewound:
+        take(run, box, run.session.fetch_headers(plan.given_anew(known, seen)))
     failpoints.reach("before vanish")
     gone = _proven(run, box, seen.vanished) if path is Path.QRESYNC else UidSet()
     if gone:
         hide_proven(run, box, gone)
-    proven = count_again(run, box, seen, by_list=path is not Path.QRESYNC or plan.rewound(known, seen))
+    proven = count_again(run, box, seen, by_list=path is not Path.QRESYNC or rewound, by_count=not rewound)
     retry_unfetchable(run, box)
-    columns = _cursor(run, seen, status) | {"verified_high": max(known.verified_high, seen.uidnext - 1)}
-    if path is Path.PLAIN and fresh_flags:
+    top = seen.uidnext - 1
+    columns = _cursor(run, seen, status) | {"verified_high": top if rewound else max(known.verified_high, top)}
+    if recent_only:
         columns["full_flags_at"] = box.full_flags_at
-    if not proven:  # the arrivals are stored; what changed and went is asked for again, from the same place
-        arrived = path is not Path.QRESYNC
-        columns = {"last_sync_at": run.now} | ({"verified_high": columns["verified_high"]} if arrived else {})
+    if not proven:  # what changed and went is asked for again, from the same place; only named arrivals count
+        listed = arrivals.highest if arrivals and path is not Path.QRESYNC else 0
+        columns = {"last_sync_at": run.now, "verified_high": max(known.verified_high, listed)}
     elif (box.backfill_low or 1) <= 1 and replayed(run.lease, partial(vanish.hide_stranded, spot_of(box))):
         run.tell(box.pk)
     failpoints.reach("before cursor")
     replayed(run.lease, partial(finish, box, columns, low=box.backfill_low or 1))
 
 
-def _changes(run: Run, box: Mailbox, seen: Selected, known: Known, path: Path) -> tuple[set[int], UidSet]:
+def _changes(
+    run: Run, box: Mailbox, seen: Selected, known: Known, path: Path, *, recent_only: bool
+) -> tuple[set[int], UidSet]:
     """Applies changed flags. Returns UIDs that came with them, and those that should be stored and are not."""
     rows: Iterable[object] = seen.changed
     if path is not Path.QRESYNC:
-        asked = plan.flag_ranges(known, path, now=run.now, active=run.active)
+        asked = plan.flag_ranges(known, path, recent_only=recent_only)
         since = known.highestmodseq if path is Path.CONDSTORE else None
         rows = run.session.fetch_flags(asked, changed_since=since) if asked else ()
     if path is Path.CONDSTORE and seen.highestmodseq == known.highestmodseq:
@@ -214,14 +226,15 @@ def _arrivals(run: Run, seen: Selected, known: Known, path: Path, came: set[int]
     return run.session.search_uids(span.lowest, span.highest)
 
 
-def count_again(run: Run, box: Mailbox, seen: Selected, *, by_list: bool) -> bool:
+def count_again(run: Run, box: Mailbox, seen: Selected, *, by_list: bool, by_count: bool = True) -> bool:
     """Makes what is stored and what the server holds the same set of UIDs; False when that could not be proven.
 
-    Equal counts prove it: departures only ever leave too many stored, since every arrival was stored by name. While
-    older mail is still to come nothing can be counted, so UIDs are listed if departures did not come with SELECT.
+    Equal counts prove it (``by_count``): departures only ever leave too many stored, since every arrival was stored by
+    name. While older mail is still to come nothing can be counted, so UIDs are listed if departures did not come with
+    SELECT.
     """
     low = box.backfill_low or 1
-    if low <= 1 and vanish.stored_count(spot_of(box)) == seen.exists:
+    if by_count and low <= 1 and vanish.stored_count(spot_of(box)) == seen.exists:
         return True
     if low > 1 and not by_list:
         return True
@@ -273,6 +286,8 @@ def witnessed(run: Run, box: Mailbox, gone: UidSet) -> UidSet:
         server = witness.search_uids(1, max(seen.uidnext - 1, 1)) if seen.exists else UidSet()
         if not plan.enumerable(server, count=len(server), exists=seen.exists):
             return UidSet()
+    if there := len(gone & server):
+        log.warning("account %s: mailbox %s: %d messages said to be gone are there", run.account.pk, box.pk, there)
     return gone - server
 
 

@@ -28,7 +28,7 @@ WHERE id = %s
 _RENEW = """
 UPDATE webmail_placement
 SET message_id = %s, thread_id = %s, server_flags = %s, flags = (%s::int & ~pending_mask::int) | (flags & pending_mask),
-    modseq = %s, keywords = %s, state = %s, problem = %s, gone_at = NULL
+    modseq = %s, keywords = %s, received_at = coalesce(%s, received_at), state = %s, problem = %s, gone_at = NULL
 WHERE id = %s AND state = %s
 """
 _PLACEMENT = """webmail_placement (account_id, mailbox_id, gen, uid, message_id, thread_id, received_at, modseq, flags,
@@ -98,7 +98,8 @@ def update(rows: Sequence[Incoming], here: Mapping[int, Here], known: Mapping[st
         state = UNFETCHABLE if row.problem else LIVE
         wanted = (message.id, message.thread, row.flags, state, row.keywords, row.problem)
         if (at.message, at.thread, at.server_flags, at.state, at.keywords, at.problem) != wanted:
-            values = [message.id, message.thread, row.flags, row.flags, row.modseq, list(row.keywords)]
+            received_at = row.received_at if message.id != at.message else None
+            values = [message.id, message.thread, row.flags, row.flags, row.modseq, list(row.keywords), received_at]
             changed += change(_RENEW, [*values, state, row.problem, at.id, at.state])
     return changed
 

@@ -100,13 +100,21 @@ def choose_path(known: Known, seen: Selected) -> Path:
     return Path.QRESYNC if seen.resynced else Path.CONDSTORE
 
 
-def flag_ranges(known: Known, path: Path, *, now: datetime, active: bool) -> UidSet:
+def recent_flags_do(known: Known, seen: Selected, path: Path, *, now: datetime, active: bool) -> bool:
+    """Whether the newest flags are enough this time: only on a server without mod-sequences.
+
+    One whose mod-sequence fell, or begins, is followed from that number on: older changes have no other chance.
+    """
+    return path is Path.PLAIN and seen.highestmodseq is None and flags_fresh(known, now=now, active=active)
+
+
+def flag_ranges(known: Known, path: Path, *, recent_only: bool) -> UidSet:
     """The known UIDs whose flags to ask for: with CHANGEDSINCE on the CONDSTORE path, outright on the plain one."""
     low = max(known.backfill_low or 1, 1)
     if path is Path.CONDSTORE:
         return UidSet() if known.highestmodseq is None else UidSet.span(low, known.verified_high)
     if path is Path.PLAIN:
-        if flags_fresh(known, now=now, active=active):
+        if recent_only:
             low = max(low, known.verified_high - RECENT_FLAGS + 1)
         return UidSet.span(low, known.verified_high)
     return UidSet()
@@ -118,8 +126,13 @@ def new_range(known: Known, seen: Selected) -> UidSet:
 
 
 def rewound(known: Known, seen: Selected) -> bool:
-    """UIDNEXT fell without a change of UIDVALIDITY: the server forgot, so everything is counted again."""
+    """UIDNEXT fell without a change of UIDVALIDITY: the server was put back to an earlier day, or errs."""
     return bool(known.uidnext and seen.uidnext and seen.uidnext < known.uidnext)
+
+
+def given_anew(known: Known, seen: Selected) -> UidSet:
+    """After a fall of UIDNEXT: the newest UIDs, which may stand for other messages than they did."""
+    return UidSet.span(max(known.backfill_low or 1, seen.uidnext - FIRST_PAGE), seen.uidnext - 1)
 
 
 def backfill_spans(top: int, *, exists: int, uidnext: int, rows: int = WINDOW_START) -> Iterator[UidSet]:

@@ -84,11 +84,19 @@ def test_new_mail_lies_between_what_is_verified_and_uidnext() -> None:
 
 def test_flags_are_asked_for_where_they_may_have_changed() -> None:
     known = replace(KNOWN, verified_high=10_000, backfill_low=1)
-    assert plan.flag_ranges(known, Path.CONDSTORE, now=NOW, active=True) == UidSet.span(1, 10_000)
-    assert plan.flag_ranges(known, Path.PLAIN, now=NOW, active=True) == UidSet.span(8_001, 10_000)
+    assert plan.flag_ranges(known, Path.CONDSTORE, recent_only=False) == UidSet.span(1, 10_000)
+    assert plan.flag_ranges(known, Path.PLAIN, recent_only=True) == UidSet.span(8_001, 10_000)
+    assert plan.flag_ranges(known, Path.PLAIN, recent_only=False) == UidSet.span(1, 10_000)
+    assert not plan.flag_ranges(known, Path.QRESYNC, recent_only=False)
+
+
+def test_only_without_mod_sequences_do_the_newest_flags_suffice() -> None:
+    without = replace(SEEN, highestmodseq=None)
     late = NOW + timedelta(hours=1)
-    assert plan.flag_ranges(known, Path.PLAIN, now=late, active=True) == UidSet.span(1, 10_000)
-    assert not plan.flag_ranges(known, Path.QRESYNC, now=NOW, active=True)
+    assert plan.recent_flags_do(KNOWN, without, Path.PLAIN, now=NOW, active=True)
+    assert not plan.recent_flags_do(KNOWN, without, Path.PLAIN, now=late, active=True)
+    assert not plan.recent_flags_do(KNOWN, replace(SEEN, highestmodseq=1), Path.PLAIN, now=NOW, active=True)
+    assert not plan.recent_flags_do(KNOWN, SEEN, Path.CONDSTORE, now=NOW, active=True)
 
 
 @pytest.mark.parametrize(
