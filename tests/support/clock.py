@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from functools import partial
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -44,5 +44,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
     made = Clock()
     monkeypatch.setattr(timezone, "now", made.now)
-    monkeypatch.setattr(account, "Run", partial(Run, pause=made.rest, clock=made.monotonic))
+
+    def run(*, slice_ends: float, **fields: Any) -> Run:
+        ahead = made.monotonic() - time.monotonic()
+        return Run(slice_ends=slice_ends + ahead, pause=made.rest, clock=made.monotonic, **fields)
+
+    monkeypatch.setattr(account, "Run", run)
     return made

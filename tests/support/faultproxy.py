@@ -8,7 +8,7 @@ what happens then:
     proxy.rule("to_client", rb"FETCH", cut(after=100))             # the first FETCH response breaks off
     proxy.rule("to_client", rb"CAPABILITY", without("MOVE"), nth=None)   # at every match
 
-Several rules may meet in one unit: the first that was added acts.
+Every rule counts every unit it matches; of several whose turn it is, the first that was added acts.
 """
 
 from __future__ import annotations
@@ -145,15 +145,12 @@ class Rule:
     seen: int = 0
     hits: int = 0
 
-    def takes(self, direction: Direction, unit: bytes) -> bool:
-        """Whether this unit is the one; counts it."""
+    def due(self, direction: Direction, unit: bytes) -> bool:
+        """Whether this unit is the one; counts it if it matches."""
         if direction != self.direction or not self.pattern.search(unit):
             return False
         self.seen += 1
-        if self.nth is not None and self.seen != self.nth:
-            return False
-        self.hits += 1
-        return True
+        return self.nth in (None, self.seen)
 
 
 class _Side:
@@ -343,9 +340,13 @@ class FaultProxy:
             self.commands.append(unit.removesuffix(b"\r\n"))
 
     def rule_for(self, direction: Direction, unit: bytes) -> Rule | None:
-        """The first rule that takes this unit."""
+        """The rule that acts on this unit."""
         with self._lock:
-            return next((rule for rule in self._rules if rule.takes(direction, unit)), None)
+            due = [rule for rule in self._rules if rule.due(direction, unit)]
+            if not due:
+                return None
+            due[0].hits += 1
+            return due[0]
 
     def _accept(self) -> None:
         while True:
