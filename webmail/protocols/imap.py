@@ -190,6 +190,10 @@ class Session:
         """Add and remove flags; can be repeated without harm. Raises CommandFailed, ValueError."""
         imap_change.store_flags(self._wire, uids, add=add, remove=remove)
 
+    def store_labels(self, uids: UidSet, *, add: Collection[bytes] = (), remove: Collection[bytes] = ()) -> None:
+        """Add and remove labels on a server that offers X-GM-EXT-1. Raises CommandFailed, ValueError."""
+        imap_change.store_labels(self._wire, uids, add=add, remove=remove)
+
     def copy(self, uids: UidSet, destination: bytes) -> CopyResult:
         """Copy to another mailbox. Raises CommandFailed (TRYCREATE, OVERQUOTA...)."""
         return imap_change.copy(self._wire, uids, destination)

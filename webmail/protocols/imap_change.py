@@ -12,7 +12,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from webmail.protocols.imap_fetch import MOST_PER_COMMAND, command_room
-from webmail.protocols.imap_wire.encode import Argument, Literal, String, date_time, flag_list
+from webmail.protocols.imap_wire.encode import Argument, Literal, String, date_time, flag_list, label_list
 from webmail.protocols.imap_wire.replies import Text, parse_copyuid, parse_text
 from webmail.protocols.imap_wire.wire import Wire
 from webmail.protocols.values import AppendResult, CopyResult, MoveResult, UidSet
@@ -28,6 +28,18 @@ def store_flags(wire: Wire, uids: UidSet, *, add: Collection[str] = (), remove: 
     for sign, flags in deltas:
         for piece in uids.chunks(max_bytes=command_room(wire, taken=len(flags) + 40)):
             wire.finish(b"UID", b"STORE", piece.to_wire(), sign + b"FLAGS.SILENT", flags)
+
+
+def store_labels(wire: Wire, uids: UidSet, *, add: Collection[bytes] = (), remove: Collection[bytes] = ()) -> None:
+    """Add and remove Gmail's labels; can be repeated without harm. A label nobody has is made by the server.
+
+    Raises CommandFailed, ValueError.
+    """
+    deltas = [(sign, label_list(labels)) for sign, labels in ((b"+", add), (b"-", remove)) if labels]
+    for sign, labels in deltas:
+        room = command_room(wire, taken=len(labels) + 40)
+        for piece in uids.chunks(max_bytes=room, max_uids=MOST_PER_COMMAND):
+            wire.finish(b"UID", b"STORE", piece.to_wire(), sign + b"X-GM-LABELS", labels)
 
 
 def _transfer(wire: Wire, word: bytes, uids: UidSet, destination: bytes) -> tuple[Text, bool]:

@@ -69,6 +69,9 @@ class ListedMailbox:
         return self.status.mailbox_id if self.status else None
 
 
+LABELS = "X-GM-EXT-1"  # the capability of Gmail, where folders are labels
+
+
 @dataclass(frozen=True, slots=True)
 class Namespace:
     """Where a person's own mailboxes live (RFC 2342): a prefix such as `INBOX.`, empty on most servers."""

@@ -12,6 +12,7 @@ from webmail.protocols.imap_wire.encode import (
     date_time,
     encode_command,
     flag_list,
+    label_list,
 )
 
 NONE: frozenset[str] = frozenset()
@@ -67,6 +68,18 @@ def test_what_is_no_flag(flag: str) -> None:
 
 def test_flags() -> None:
     assert flag_list(["\\Seen", "$Forwarded", "\\Seen", "NonJunk"]) == b"($Forwarded NonJunk \\Seen)"
+
+
+def test_labels() -> None:
+    labels = [b"\\Inbox", b"Work/Two words", b"H&APY-fen", b'say "hi"', b"\\Not one of theirs"]
+    written = rb'("H&APY-fen" "Work/Two words" \Inbox "\\Not one of theirs" "say \"hi\"")'
+    assert label_list(labels) == written
+
+
+@pytest.mark.parametrize("label", [b"", b"a\r\n", b"a\0", "ü".encode()])
+def test_what_is_no_label(label: bytes) -> None:
+    with pytest.raises(ValueError, match=r"label|line end"):
+        label_list([label])
 
 
 @pytest.mark.parametrize("section", ["0", "1.", "1]", "1]<0.5> X", "1 2", "HEADER.FIELDS (X)", "1\r\n", "MIME", "1.0"])

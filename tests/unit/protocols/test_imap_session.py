@@ -38,6 +38,7 @@ CALLS: dict[str, Callable[[Session, str], object]] = {
     "append": lambda session, word: session.append(word.encode(), b"x"),
     "append flag": lambda session, word: session.append(b"x", b"x", flags=[word]),
     "store": lambda session, word: session.store_flags(U(1), add=[word]),
+    "labels": lambda session, word: session.store_labels(U(1), add=[word.encode()]),
     "section": lambda session, word: session.fetch_section(1, word, max_bytes=9),
     "sections": lambda session, word: list(session.fetch_sections({1: word}, first_bytes=9)),
     "stream": lambda session, word: session.stream_body(1, word, bytes),

@@ -15,6 +15,7 @@ from typing import TypeAlias
 _BREAKS = re.compile(rb"[\r\n\0]")
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 _FLAG = re.compile(r"\\?[^\x00-\x20\x7f-\U0010ffff(){%*\"\\]+")
+_SYSTEM_LABEL = re.compile(rb"\\[A-Za-z]+")
 _SECTION = re.compile(r"(?:[1-9]\d{0,5}(?:\.[1-9]\d{0,5}){0,99}(?:\.(?:MIME|HEADER|TEXT))?|HEADER|TEXT|)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 QUOTED_LIMIT = 4000
@@ -102,6 +103,20 @@ def flag_list(flags: Iterable[str]) -> bytes:
         if not _FLAG.fullmatch(word) or word.lower() == "\\recent":
             raise ValueError("not a flag a client may set")
     return b"(" + " ".join(words).encode("ascii") + b")"
+
+
+def label_list(labels: Iterable[bytes]) -> bytes:
+    """A parenthesised list of Gmail's labels in modified UTF-7: system ones (`\\Inbox`) as flags, others quoted.
+
+    Raises ValueError for what is no label: nothing, line ends, 8-bit characters.
+    """
+    words = []
+    for label in sorted(set(labels)):
+        quoted = _quoted(String(label)) if label else None
+        if quoted is None:
+            raise ValueError("not a label")
+        words.append(label if _SYSTEM_LABEL.fullmatch(label) else quoted)
+    return b"(" + b" ".join(words) + b")"
 
 
 def body_section(section: str) -> bytes:
