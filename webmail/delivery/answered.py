@@ -16,7 +16,7 @@ def mark(outgoing: Outgoing) -> None:
     if outgoing.original_id is None or outgoing.mode == Draft.Mode.NEW:
         return
     bit = int(Flag.FORWARDED if outgoing.mode == Draft.Mode.FORWARD else Flag.ANSWERED)
-    placements = Placement.objects.filter(message=outgoing.original_id, state=Placement.State.LIVE)
+    placements = Placement.objects.filter(message=outgoing.original_id, origin=None, state=Placement.State.LIVE)
     remote = MailAccount.Protocol.IMAP
     for placement in placements.select_related("account").select_for_update(of=("self",)):
         owed = placement.account.protocol == remote

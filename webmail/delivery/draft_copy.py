@@ -27,6 +27,7 @@ from webmail.models import Draft, Mailbox, Upload
 from webmail.protocols import imap
 from webmail.protocols.errors import MailServerError
 from webmail.protocols.uidset import UidSet
+from webmail.protocols.values import LABELS
 from webmail.render.compose import clean_outgoing
 
 log = logging.getLogger(__name__)
@@ -130,9 +131,19 @@ def _remove_older(session: imap.Session, draft_id: int, box: Mailbox, name: byte
             ours |= set(session.search_message_id(f"<{row.message_id}>", since_uid=min(marks)))
         uids = UidSet.collect(int(uid) for uid in ours if uid != kept)
         if uids:
-            session.store_flags(uids, add=["\\Deleted"])
-            session.expunge(uids)
+            _remove(session, box, uids)
     _forget(row)
+
+
+def _remove(session: imap.Session, box: Mailbox, uids: UidSet) -> None:
+    """Expunges; where folders are labels that only takes the label off, so the copies go to Trash there."""
+    boxes = Mailbox.objects.filter(account=box.account_id, role=Mailbox.Role.TRASH).exclude(phase="gone")
+    trash = boxes.first() if LABELS in session.capabilities else None
+    if trash is not None:
+        session.move(uids, bytes(trash.wire_name))
+        return
+    session.store_flags(uids, add=["\\Deleted"])
+    session.expunge(uids)
 
 
 @transaction.atomic

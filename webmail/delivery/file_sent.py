@@ -21,6 +21,7 @@ from webmail.jobs import Job, enqueue
 from webmail.models import Mailbox, Outgoing
 from webmail.protocols import imap
 from webmail.protocols.errors import CommandFailed, MailServerError
+from webmail.protocols.values import LABELS
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ def _is_there(session: imap.Session, outgoing: Outgoing, name: bytes, *, since: 
 def _files_itself(outgoing: Outgoing) -> bool:
     server = outgoing.account.outgoing
     known = server is not None and f".{server.host}".endswith(_SELF_FILING)
-    return known or bool(outgoing.account.settings_seen.get(_LEARNT))
+    seen = outgoing.account.settings_seen
+    return known or LABELS in seen.get("capabilities", ()) or bool(seen.get(_LEARNT))
 
 
 def _learn(account: MailAccount) -> None:

@@ -14,6 +14,9 @@ class Mailbox(models.Model):
     ``gen`` is ours: it grows when UIDVALIDITY changes, so a recycled UIDVALIDITY can never confuse two numberings.
     Cursors (``uidnext``, ``highestmodseq``, ``verified_high``, ``backfill_low``) are written in the transaction that
     holds the last rows they cover.
+
+    Where a server keeps labels (Gmail), one mailbox is ``labelled``: every message lies there once, with its labels.
+    Mailboxes with a ``label`` are views over it (``label_views``); they are not read from the server and have no UIDs.
     """
 
     class Role(models.TextChoices):
@@ -50,6 +53,8 @@ class Mailbox(models.Model):
     mailbox_id = models.CharField(max_length=255, blank=True)  # OBJECTID (RFC 8474)
     subscribed = models.BooleanField(default=True)
     phase = models.CharField(max_length=12, choices=Phase.choices, default=Phase.NEW)
+    labelled = models.BooleanField(default=False)
+    label = models.CharField(max_length=1000, blank=True)  # as on the wire, one character an octet
 
     gen = models.PositiveIntegerField(default=1)
     uidvalidity = models.BigIntegerField(null=True)

@@ -59,6 +59,9 @@ class Placement(models.Model):
     ``flags`` is what people see; ``server_flags`` what the server last said. They differ only in the bits of
     ``pending_mask``, which a RemoteOp still owes to the server. A placement without ``uid`` was put here by a local
     move whose UID at the destination is not known yet.
+
+    In a labelled mailbox ``labels`` are what people see and ``server_labels`` what the server last said, else null.
+    A placement with an ``origin`` is the view of that one in a label's mailbox: derived, without UID, never acted on.
     """
 
     class State(models.IntegerChoices):
@@ -78,12 +81,22 @@ class Placement(models.Model):
     server_flags = models.SmallIntegerField(default=0)
     pending_mask = models.SmallIntegerField(default=0)
     keywords = ArrayField(models.CharField(max_length=100), default=list)
+    labels = ArrayField(models.TextField(), null=True)
+    server_labels = ArrayField(models.TextField(), null=True)
+    origin = models.ForeignKey(  # a view that lost its origin is dropped with the next look at its conversation
+        "self", on_delete=models.DO_NOTHING, null=True, related_name="views", db_index=False, db_constraint=False
+    )
     state = models.SmallIntegerField(choices=State.choices, default=State.LIVE)
     gone_at = models.DateTimeField(null=True)
     problem = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["mailbox", "gen", "uid"], name="placement_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["mailbox", "gen", "uid"], name="placement_once"),
+            models.UniqueConstraint(
+                fields=["origin", "mailbox"], name="placement_view_once", condition=models.Q(origin__isnull=False)
+            ),
+        ]
         indexes = [
             models.Index(fields=["mailbox", "thread"], name="placement_by_thread"),
             models.Index(fields=["thread"], name="placement_thread"),

@@ -39,6 +39,7 @@ class RemoteOp(models.Model):
 
     class Kind(models.TextChoices):
         FLAGS = "flags"
+        LABELS = "labels"  # args: {"add": [mailbox ids], "remove": [mailbox ids]}, the mailboxes being views
         MOVE = "move"
         COPY = "copy"
         EXPUNGE = "expunge"

@@ -10,6 +10,8 @@ from collections.abc import Collection
 
 from django.db import connection
 
+from .label_views import refresh_views
+
 # Both halves of the join key are arrays: a batch touches one or two mailboxes and up to a thousand threads.
 _LINES = """
 WITH fresh AS (
@@ -101,16 +103,17 @@ WHERE self.id = box.id AND box.id = ANY(%(mailboxes)s)
 """
 
 
-def refresh_lines(mailbox_ids: Collection[int], thread_ids: Collection[int]) -> None:
+def refresh_lines(mailbox_ids: Collection[int], thread_ids: Collection[int]) -> frozenset[int]:
     """Recomputes MailboxThread for these mailboxes x threads, deletes emptied lines, and adjusts Mailbox.total and
-    Mailbox.unread by the difference.
+    Mailbox.unread by the difference. Views over labels follow first; returns the mailboxes, with those of views.
     """
     if not mailbox_ids or not thread_ids:
-        return
-    values = {"mailboxes": sorted(mailbox_ids), "threads": sorted(thread_ids)}
+        return frozenset(mailbox_ids)
+    lock_threads(thread_ids)
+    boxes = refresh_views(mailbox_ids, thread_ids) | set(mailbox_ids)
     with connection.cursor() as cursor:
-        lock_threads(thread_ids)
-        cursor.execute(_LINES, values)
+        cursor.execute(_LINES, {"mailboxes": sorted(boxes), "threads": sorted(thread_ids)})
+    return boxes
 
 
 def refresh_threads(thread_ids: Collection[int]) -> None:

@@ -113,11 +113,9 @@ def unified_page(user: User, *, after: str = "", only: str = "") -> ListPage:
 
 
 def starred_page(user: User, *, after: str = "") -> ListPage:
-    ids = list(
-        access.mailboxes(user)
-        .exclude(role__in=[Mailbox.Role.TRASH, Mailbox.Role.JUNK, Mailbox.Role.ALL])
-        .values_list("pk", flat=True)
-    )
+    aside = [Mailbox.Role.TRASH, Mailbox.Role.JUNK, Mailbox.Role.ALL]
+    wanted = Q(labelled=True) | Q(label="") & ~Q(role__in=aside)  # of labels, what carries them all
+    ids = list(access.mailboxes(user).filter(wanted).values_list("pk", flat=True))
     return _merged(user, ids, after=after, only="starred")
 
 

@@ -35,7 +35,7 @@ def mail_figures() -> MailFigures:
         sent_by_hour=by_hour,
         changes=changes["count"],
         oldest_change=now - changes["first"] if changes["first"] else None,
-        messages=Mailbox.objects.aggregate(total=Sum("total"))["total"] or 0,
+        messages=Mailbox.objects.filter(label="").aggregate(total=Sum("total"))["total"] or 0,
         octets=_octets(),
     )
 

@@ -49,6 +49,7 @@ class Health:
     next_try: str
     server_line: str
     error: ErrorBlock | None
+    advice: ErrorBlock | None
     progress: Progress | None
     paused: bool
     held: bool  # by an administrator
@@ -98,7 +99,7 @@ def healths(user: User) -> tuple[Health, ...]:
     """Two queries, however many accounts there are."""
     accounts = list(access.accounts(user).select_related("incoming", "outgoing"))
     totals: dict[int, int] = {}
-    for account_id, total in access.mailboxes(user).values_list("account_id", "total"):
+    for account_id, total in access.mailboxes(user).filter(label="").values_list("account_id", "total"):
         totals[account_id] = totals.get(account_id, 0) + total
     return tuple(health(account, totals.get(account.pk, 0)) for account in accounts)
 
@@ -130,6 +131,7 @@ def health(account: MailAccount, messages: int) -> Health:
         next_try=account_words.next_try(account),
         server_line=account.server_line,
         error=states.error(account) if account.state != State.PAUSED else None,
+        advice=states.advice(account),
         progress=progress,
         paused=account.state == State.PAUSED,
         held=account.state == State.SUSPENDED,

@@ -47,6 +47,23 @@ def error(account: MailAccount) -> ErrorBlock | None:
     return _block(account)
 
 
+def advice(account: MailAccount) -> ErrorBlock | None:
+    """What its owner could do so that the account works better than it can now; None when nothing."""
+    if not account.settings_seen.get("all_mail_hidden"):
+        return None
+    return ErrorBlock(
+        title=_("Gmail hides All Mail from Mailroom"),
+        sentence=_(
+            "Mail is read folder by folder, and a message with several labels is fetched once for each of them. "
+            "In Gmail, open Settings, then Labels, and tick “Show in IMAP” beside All Mail: "
+            "Mailroom then follows the labels by itself."
+        ),
+        server_line="",
+        action_label="",
+        action_url="",
+    )
+
+
 def _block(account: MailAccount) -> ErrorBlock:
     trouble = account_words.trouble(account)
     refused = account.error_code == "auth"

@@ -73,6 +73,8 @@ def what(op: RemoteOp, count: int) -> str:
     to = display_name(op.destination) if op.destination else ""
     if op.kind == Kind.FLAGS:
         return _marking(op.set_flags, op.clear_flags, count)
+    if op.kind == Kind.LABELS:
+        return ngettext("Changing the labels of %d message", "Changing the labels of %d messages", count) % count
     if op.kind in (Kind.MOVE, Kind.COPY, Kind.EXPUNGE):
         words = {
             Kind.MOVE: ngettext("Moving %(n)d message to %(to)s", "Moving %(n)d messages to %(to)s", count),

@@ -5,6 +5,7 @@ Every function returns the Action, by which ``undo`` takes it back as one.
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -13,10 +14,11 @@ from django.utils import timezone
 from accounts.models import MailAccount, User
 from webmail import live
 from webmail.models import Action, Draft, Flag, Mailbox, Placement, RemoteOp
+from webmail.models.label_views import home_of
 from webmail.models.summaries import refresh_lines, refresh_threads
 
 from . import drafts as writing
-from . import folders, ops
+from . import folders, labels, ops
 from .ops import Spot
 
 UNDO_WINDOW = timedelta(seconds=12)  # deleting for good waits this long before it reaches the server
@@ -54,10 +56,23 @@ def change_flags(user: User, kind: str, spots: list[Spot], *, set_: int, clear: 
 @transaction.atomic
 def move(user: User, kind: str, spots: list[Spot], destination: Mailbox) -> Action:
     """Puts messages into another mailbox of their account; here at once, on the server by a RemoteOp."""
-    moving = [spot for spot in spots if spot.account == destination.account_id and spot.mailbox != destination.pk]
-    inverse = [
+    mine = [spot for spot in spots if spot.account == destination.account_id and spot.seen_in != destination.pk]
+    home = home_of(destination.account_id)
+    if home is not None and labels.takes_labels(destination):
+        return joined(user, kind, labels.place(user, kind, mine, destination, home))
+    return carry(user, kind, mine, destination)
+
+
+def carry(user: User, kind: str, spots: list[Spot], destination: Mailbox) -> Action:
+    """A move from mailbox to mailbox. Call inside a transaction."""
+    moving = [spot for spot in spots if spot.mailbox != destination.pk]
+    inverse: list[dict[str, Any]] = [
         {"do": "move", "placements": [spot.placement for spot in members], "to": mailbox, "from": destination.pk}
         for mailbox, members in _by_mailbox(moving).items()
+    ]
+    inverse += [
+        {"do": "labels", "placements": placements, "add": sorted(views), "remove": [], "always": True}
+        for views, placements in labels.shown_in(moving).items()
     ]
     action = Action.objects.create(user=user, kind=kind, count=len(moving), inverse=inverse)
     Placement.objects.filter(pk__in=[spot.placement for spot in moving]).update(
@@ -76,8 +91,12 @@ def to_role(user: User, kind: str, spots: list[Spot], role: str, *, set_: int = 
             mine = [spot for spot in spots if spot.account == account.pk]
             if set_ | clear:
                 parts.append(change_flags(user, kind, mine, set_=set_, clear=clear))
-            parts.append(move(user, kind, mine, folders.with_role(account, role)))
-        return _joined(user, kind, parts, count=max((part.count for part in parts), default=0))
+            home = home_of(account.pk) if role == Mailbox.Role.ARCHIVE else None
+            if home is not None:
+                parts += labels.archive(user, kind, mine, home)
+            else:
+                parts.append(move(user, kind, mine, folders.with_role(account, role)))
+        return joined(user, kind, parts)
 
 
 @transaction.atomic
@@ -101,13 +120,17 @@ def delete(user: User, spots: list[Spot], drafts: Collection[Draft] = ()) -> Act
         parts.append(to_role(user, "delete", rest, Mailbox.Role.TRASH))
     if drafts:
         parts.append(_discard(user, drafts))
-    return _joined(user, "delete", parts, count=sum(part.count for part in parts))
+    return joined(user, "delete", parts, count=sum(part.count for part in parts))
 
 
 @transaction.atomic
 def copy(user: User, spots: list[Spot], destination: Mailbox) -> Action:
     """Puts copies into another mailbox of their account; a copy waits there for its UID as a moved message does."""
-    copying = [spot for spot in spots if spot.account == destination.account_id and spot.mailbox != destination.pk]
+    mine = [spot for spot in spots if spot.account == destination.account_id]
+    home = home_of(destination.account_id)
+    if home is not None and labels.takes_labels(destination):  # one more label, no second message
+        return joined(user, "copy", labels.place(user, "copy", mine, destination, home, leave=False))
+    copying = [spot for spot in mine if spot.mailbox != destination.pk]
     sources = Placement.objects.in_bulk([spot.placement for spot in copying])
     made = Placement.objects.bulk_create(
         Placement(
@@ -153,14 +176,16 @@ def _discard(user: User, drafts: Collection[Draft]) -> Action:
     return Action.objects.create(user=user, kind="delete", count=len(closing), inverse=inverse)
 
 
-def _joined(user: User, kind: str, parts: list[Action], *, count: int) -> Action:
-    """One Action for several, so that one Undo takes all of them back, last first."""
+def joined(user: User, kind: str, parts: list[Action], *, count: int | None = None) -> Action:
+    """One Action for several, so that one Undo takes all of them back, last first. Without ``count`` all parts are
+    about the same messages.
+    """
     if len(parts) == 1:
         return parts[0]
     whole = Action.objects.create(
         user=user,
         kind=kind,
-        count=count,
+        count=max((part.count for part in parts), default=0) if count is None else count,
         inverse=[step for part in reversed(parts) for step in part.inverse],
     )
     RemoteOp.objects.filter(action__in=parts).update(action=whole)

@@ -25,7 +25,7 @@ _telling_nobody: ContextVar[bool] = ContextVar("telling_nobody", default=False)
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a placement lay before the person acted."""
+    """Where a placement lay before the person acted; ``seen_in`` is the view over labels it was acted on in, if one."""
 
     placement: int
     account: int
@@ -34,6 +34,7 @@ class Spot:
     uid: int | None
     thread: int
     flags: int
+    seen_in: int = 0
 
 
 def record(
@@ -46,11 +47,12 @@ def record(
     destination: Mailbox | None = None,
     not_before: datetime | None = None,
     copies: Mapping[int, int] | None = None,
+    labels: Mapping[str, list[int]] | None = None,
 ) -> None:
     """One RemoteOp per mailbox and 500 messages; wakes the accounts once the transaction commits.
 
     ``copies`` maps each placement to the one that stands for its copy: the operation is about that, and only names
-    the other as its source.
+    the other as its source. ``labels`` are the views whose labels come ("add") and go ("remove").
 
     POP3 accounts have no folders or flags on the server, so nothing is owed to it.
     """
@@ -71,7 +73,7 @@ def record(
             set_flags=set_flags,
             clear_flags=clear_flags,
             not_before=not_before,
-            args={"sources": [spot.placement for spot in chunk]} if copies else {},
+            args={"sources": [spot.placement for spot in chunk]} if copies else dict(labels or {}),
         )
         for (account, mailbox, gen), members in groups.items()
         if account in remote

@@ -1,6 +1,7 @@
 """Which placements a person means: ticked conversations, single messages, or everything in a mailbox."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from django.db.models import F, Q, QuerySet
 from django.http import Http404
@@ -46,7 +47,24 @@ def of_messages(user: User, messages: Collection[int], mailbox: Mailbox | None) 
 
 
 def lock(placements: QuerySet[Placement]) -> list[Spot]:
-    """The placements' present spots, locked until the transaction ends, in an order that cannot deadlock."""
+    """The placements' present spots, locked until the transaction ends, in an order that cannot deadlock.
+
+    A view over labels stands for the message it shows: that one is locked and acted on.
+    """
+    chosen = _locked(placements.filter(origin=None))
+    views = list(placements.filter(origin__isnull=False).values_list("origin_id", "mailbox_id"))
+    if not views:
+        return chosen
+    plain = {spot.placement for spot in chosen}
+    seen: dict[int, int] = {}
+    for origin, mailbox in views:
+        assert origin is not None
+        seen[origin] = 0 if origin in plain or origin in seen else mailbox  # in several places: in none of them
+    shown = _locked(Placement.objects.filter(pk__in=seen.keys() - plain, state=Placement.State.LIVE))
+    return [*chosen, *(replace(spot, seen_in=seen[spot.placement]) for spot in shown)]
+
+
+def _locked(placements: QuerySet[Placement]) -> list[Spot]:
     rows = (
         placements.order_by("pk")
         .select_for_update(of=("self",))

@@ -12,7 +12,7 @@ from webmail.jobs import Job, enqueue_on_commit
 from webmail.models import Action, BulkJob, Draft, Mailbox, Outgoing, Placement, RemoteOp
 from webmail.models.folder_tree import reappear
 
-from . import actions, drafts, mailboxes, ops, targets
+from . import actions, drafts, labels, mailboxes, ops, targets
 
 Before = tuple[int, int | None]  # generation and UID of a placement before it was moved
 
@@ -73,6 +73,13 @@ def _move(user: User, action: Action, step: dict[str, Any]) -> None:
     _lead_back(cancelled, step["from"], home)
     actions.refresh(user, back, also=[home])
     actions.move(user, "undo", [spot for spot in spots if spot.placement not in cancelled], home)
+
+
+def _labels(user: User, action: Action, step: dict[str, Any]) -> None:
+    """Nothing is cancelled: changes of labels are sent in their order, and the last one counts."""
+    spots = targets.lock(targets.visible(user).filter(pk__in=step["placements"], mailbox__labelled=True))
+    always = step.get("always", False)
+    labels.change(user, "undo", spots, add=step["add"], remove=step["remove"], always=always)
 
 
 def _restore(user: User, action: Action, step: dict[str, Any]) -> None:
@@ -212,6 +219,7 @@ def _lead_back(cancelled: Mapping[int, Before], left: int, home: Mailbox) -> Non
 
 _STEPS = {
     "flags": _flags,
+    "labels": _labels,
     "move": _move,
     "restore": _restore,
     "uncopy": _uncopy,

@@ -24,8 +24,8 @@ from webmail import budget, failures, live
 from webmail.budget import Busy
 from webmail.connections import open_imap
 from webmail.protocols.errors import HostNotAllowed, MailServerError, TlsFailed, Unreachable
-from webmail.protocols.values import MailboxStatus
-from webmail.sync import failpoints, plan, pop, remote_ops, schedule
+from webmail.protocols.values import LABELS, MailboxStatus
+from webmail.sync import failpoints, label_folders, plan, pop, remote_ops, schedule
 from webmail.sync import lease as leases
 from webmail.sync.backfill import backfill, unfinished
 from webmail.sync.folders import Folder, reconcile
@@ -166,18 +166,26 @@ def _has_older(run: Run) -> bool:
 def look(run: Run) -> bool:
     """Sends what is owed, then looks at every mailbox that changed. True when the time slice ended before the end."""
     remote_ops.replay(run)
-    folders, changed = reconcile(run.lease, run.session.list_mailboxes())
+    listed = run.session.list_mailboxes()
+    extension = LABELS in run.session.capabilities
+    folders, changed = reconcile(run.lease, listed, extension=extension)
     failpoints.reach("folders listed")
+    _note(run.account, all_mail_hidden=extension and label_folders.hidden(listed))
     if changed:
         live.publish(run.account.user_id, "account", account=run.account.pk)
     for folder in _in_order(run, folders):
         if run.over:
             return True
+        if folder.row.label:
+            continue
         status = folder.status or _status(run, folder)
         known = known_of(folder.row)
         if status is not None and plan.unchanged(known, status, now=run.now, active=run.active):
             continue
         sync_mailbox(run, folder.row, status)
+    home = next((folder.row for folder in folders if folder.row.labelled), None)
+    if home is not None:
+        label_folders.follow(run, home, [(folder.row, folder.status) for folder in folders if folder.row.label])
     remote_ops.replay(run)
     return False
 
@@ -193,22 +201,27 @@ def _status(run: Run, folder: Folder) -> MailboxStatus | None:
 
 
 def _in_order(run: Run, folders: list[Folder]) -> list[Folder]:
-    """INBOX, mailboxes with open operations, Sent and Drafts, then whatever was looked at longest ago."""
+    """INBOX or what carries it, mailboxes with open operations, Sent and Drafts, then the longest not looked at."""
     owed = remote_ops.open_mailboxes(run.account.pk)
 
     def place(folder: Folder) -> tuple[int, float]:
         row = folder.row
         seen = row.last_sync_at.timestamp() if row.last_sync_at else 0.0
-        return _ORDER.get(row.role, 1 if row.pk in owed else 3), seen
+        return 0 if row.labelled else _ORDER.get(row.role, 1 if row.pk in owed else 3), seen
 
     return sorted(folders, key=place)
 
 
 def _learn(account: MailAccount, capabilities: frozenset[str]) -> None:
     """Keeps what the server can do, for the account's page."""
-    found = sorted(capabilities)
-    if account.settings_seen.get("capabilities") != found:
-        account.settings_seen = account.settings_seen | {"capabilities": found}
+    _note(account, capabilities=sorted(capabilities))
+
+
+def _note(account: MailAccount, **learnt: object) -> None:
+    """Keeps what was learnt of the server, if it is news; what was never true needs no row."""
+    news = {name: value for name, value in learnt.items() if account.settings_seen.get(name, False) != value}
+    if news:
+        account.settings_seen = account.settings_seen | news
         MailAccount.objects.filter(pk=account.pk).update(settings_seen=account.settings_seen)
 
 

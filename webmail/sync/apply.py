@@ -14,7 +14,7 @@ from typing import TypeVar
 from django.db import IntegrityError, OperationalError
 
 from webmail.models.summaries import refresh_lines, refresh_threads
-from webmail.sync import failpoints, placements
+from webmail.sync import failpoints, labels, placements
 from webmail.sync.digests import LineDigest, line_digests
 from webmail.sync.lease import Lease, guarded
 from webmail.sync.messages import Stored, Threads, known_messages, make_messages
@@ -76,10 +76,14 @@ def store(spot: Spot, batch: Sequence[Incoming]) -> Outcome:
     new = [row for row in rows if row.uid not in here and row.uid not in bound]
     placements.make(spot, new, known)
     changed = placements.update(rows, here, known)
+    relabelled = labels.note_rows(spot, [row for row in rows if row.uid in here or row.uid in bound])
     outcome = Outcome([(made[row.fingerprint].id, row.uid) for row in fresh], bool(new or changed or bound))
+    outcome.changed = outcome.changed or relabelled
     # threads are locked before mailboxes, here as everywhere
     _summarise(spot, threads, old_threads if outcome.changed else frozenset())
     _write_lines(spot, rows, known, threads)
+    if spot.labelled and threads.new:  # lines of their views
+        refresh_lines({spot.mailbox_id}, threads.new)
     return outcome
 
 

@@ -156,7 +156,7 @@ def _write(run: Run, box: Mailbox, window: Window) -> None:
 
 def count_progress(run: Run, open_boxes: Sequence[Mailbox]) -> None:
     """How much of the account is here, for the progress shown to its owner; all of it without open mailboxes."""
-    boxes = Mailbox.objects.filter(account=run.account.pk).exclude(
+    boxes = Mailbox.objects.filter(account=run.account.pk, label="").exclude(
         phase__in=[Mailbox.Phase.GONE, Mailbox.Phase.UNSELECTABLE]
     )
     total = boxes.aggregate(all=Sum("exists_count"))["all"] or 0

@@ -134,7 +134,11 @@ def _at(box: Mailbox, uid: int, work: Fetch, session: Session) -> Any:
 
 def _places(message: Message) -> Iterator[tuple[Mailbox, int]]:
     """Where the server has the message: its placements, or where a queued move still has to take it from."""
-    rows = Placement.objects.filter(message=message).exclude(state=Placement.State.GONE).select_related("mailbox")
+    rows = (
+        Placement.objects.filter(message=message, origin=None)
+        .exclude(state=Placement.State.GONE)
+        .select_related("mailbox")
+    )
     waiting = []
     for row in rows:
         if row.uid is None:

@@ -37,7 +37,7 @@ class Got:
 
 
 def spot_of(box: Mailbox) -> Spot:
-    return Spot(box.account_id, box.pk, box.gen)
+    return Spot(box.account_id, box.pk, box.gen, box.labelled)
 
 
 def take(

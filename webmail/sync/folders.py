@@ -16,6 +16,7 @@ from webmail.models import Mailbox, RemoteOp
 from webmail.models.cursors import FRESH_CURSORS
 from webmail.protocols.imap_names import display_path, special_uses
 from webmail.protocols.values import ListedMailbox, MailboxStatus
+from webmail.sync import label_folders
 from webmail.sync.lease import Lease, guarded
 from webmail.sync.owed import folders as folders_owed
 from webmail.sync.vanish import hide_mailbox
@@ -107,10 +108,14 @@ def assign_roles(pairs: Iterable[tuple[ListedMailbox, Mailbox | None]]) -> dict[
     return roles
 
 
-def reconcile(lease: Lease, listed: Sequence[ListedMailbox]) -> tuple[list[Folder], bool]:
-    """Brings the rows up to the listing; returns the mailboxes that can be selected, and whether anything changed."""
+def reconcile(lease: Lease, listed: Sequence[ListedMailbox], *, extension: bool = False) -> tuple[list[Folder], bool]:
+    """Brings the rows up to the listing; returns the mailboxes that can be selected, and whether anything changed.
+
+    ``extension``: the server offers X-GM-EXT-1, so folders are labels if All Mail is there to carry them.
+    """
     with guarded(lease):
         rows = list(Mailbox.objects.filter(account_id=lease.account_id).order_by("pk"))
+        labelled = extension and label_folders.carried(listed, rows)
         found = match(listed, rows)
         owed = folders_owed(lease.account_id)
         roles = assign_roles(found.pairs)
@@ -120,6 +125,7 @@ def reconcile(lease: Lease, listed: Sequence[ListedMailbox]) -> tuple[list[Folde
             if known is not None and known.pk in owed.removed:
                 continue  # its owner deleted it; the server is told in a moment
             wanted = _columns(box, known, roles.get(box.wire_name, ("", "")), shown=owed.called(box.wire_name))
+            wanted |= label_folders.columns(box, known, labelled=labelled)
             if known is not None and known.pk in owed.subscriptions:
                 del wanted["subscribed"]
             row = known
@@ -195,6 +201,7 @@ def _mark_missing(missing: Sequence[Mailbox], listed: Sequence[ListedMailbox]) -
             Mailbox.objects.filter(pk=row.pk).update(missing_since=timezone.now())
         else:
             Mailbox.objects.filter(pk=row.pk).update(phase=Phase.GONE, role="", role_source="")
+            label_folders.taken_off(row)
             hide_mailbox(row.pk)
             changed = True
     return changed

@@ -7,7 +7,7 @@ operations that one command (or one for each kind of mark) can carry.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-FLAGS, MOVE, COPY, EXPUNGE = "flags", "move", "copy", "expunge"
+FLAGS, LABELS, MOVE, COPY, EXPUNGE = "flags", "labels", "move", "copy", "expunge"
 CREATE, RENAME, REMOVE, SUBSCRIBE = "create", "rename", "remove", "subscribe"
 FOLDERS = frozenset({CREATE, RENAME, REMOVE, SUBSCRIBE})
 

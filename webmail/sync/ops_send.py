@@ -14,7 +14,9 @@ from webmail.models import Flag, Mailbox, RemoteOp
 from webmail.protocols.errors import CommandFailed
 from webmail.protocols.values import Selected, UidSet
 from webmail.sync import ops_resolve, ops_settle
+from webmail.sync.label_names import on_the_wire
 from webmail.sync.ops_plan import Batch
+from webmail.sync.owed import label_change, label_names
 from webmail.sync.run import Run
 
 _HIGHEST_UID = 2**32 - 1
@@ -48,6 +50,21 @@ def _kept(selected: Selected, bits: int) -> tuple[list[str], int]:
         if not selected.keeps_flag(flag.wire):
             lost |= int(flag)
     return [flag.wire for flag in flags if not flag & lost], lost
+
+
+def send_labels(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
+    """STORE of label deltas, in the names the labels have now. A message that is gone needs none."""
+    assert source is not None
+    uids = ops_resolve.resolve(run, batch, source)
+    if uids is None or _select(run, source) is None:
+        return None
+    names = label_names(source.account_id)
+    for row in RemoteOp.objects.filter(pk__in=batch.ids).order_by("pk"):
+        add, remove = label_change(row.args, names)
+        targets = UidSet.collect(uid for placement in row.placements if (uid := uids.get(placement)))
+        if targets:
+            run.session.store_labels(targets, add=on_the_wire(add), remove=on_the_wire(remove))
+    return partial(ops_settle.labels_done, batch, source)
 
 
 def send_move(run: Run, batch: Batch, source: Mailbox | None, destination: Mailbox | None) -> Settle | None:
@@ -236,6 +253,7 @@ def _select(run: Run, box: Mailbox, *, read_only: bool = False) -> Selected | No
 
 SENDERS: dict[str, Sender] = {
     RemoteOp.Kind.FLAGS: send_flags,
+    RemoteOp.Kind.LABELS: send_labels,
     RemoteOp.Kind.MOVE: send_move,
     RemoteOp.Kind.COPY: send_copy,
     RemoteOp.Kind.EXPUNGE: send_expunge,

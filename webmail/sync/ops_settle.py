@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from webmail.models import Mailbox, Placement, RemoteOp
 from webmail.models.folder_tree import reappear, take_wire_name
+from webmail.models.label_views import rename_label
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.protocols.values import UidSet
+from webmail.sync import labels
 from webmail.sync.folders import shown_name
-from webmail.sync.ops_plan import COPY, CREATE, FLAGS, FOLDERS, MOVE, REMOVE, RENAME, SUBSCRIBE, Batch
-from webmail.sync.owed import folders, still_pending
+from webmail.sync.ops_plan import COPY, CREATE, FLAGS, FOLDERS, LABELS, MOVE, REMOVE, RENAME, SUBSCRIBE, Batch
+from webmail.sync.owed import folders, label_change, label_names, still_pending
 from webmail.sync.sql import change
 from webmail.sync.vanish import hide_mailbox
 
@@ -49,6 +51,15 @@ def flags_done(batch: Batch, *, unkept: int) -> set[int]:
         change(_SENT, [to_set & ~unkept, to_clear & ~unkept, bits, placements, keeps])
     _close(batch, RemoteOp.State.DONE)
     return set()  # people saw it when it was done
+
+
+def labels_done(batch: Batch, source: Mailbox) -> set[int]:
+    """The server has the labels. People saw it when it was done."""
+    names = label_names(source.account_id)
+    for row in RemoteOp.objects.filter(pk__in=batch.ids).order_by("pk"):
+        labels.settle(source.account_id, row.placements, label_change(row.args, names), besides=batch.ids)
+    _close(batch, RemoteOp.State.DONE)
+    return set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +121,8 @@ def _tell_followers(batch: Batch, pk: int, destination: Mailbox, uid: int) -> No
 def mailbox_removed(batch: Batch, source: Mailbox) -> set[int]:
     """The mailbox is gone from the server, and its mail from view."""
     Mailbox.objects.filter(pk=source.pk).update(phase=Mailbox.Phase.GONE, role="", role_source="")
+    if source.label:
+        rename_label(source, "")
     hide_mailbox(source.pk)
     return done(batch)
 
@@ -117,6 +130,10 @@ def mailbox_removed(batch: Batch, source: Mailbox) -> set[int]:
 def renamed(batch: Batch, source: Mailbox, new: bytes) -> set[int]:
     """The server calls the mailbox, and all within it, by the new name."""
     take_wire_name(source.account_id, bytes(source.wire_name), new, source.delimiter)
+    for view in Mailbox.objects.filter(account=source.account_id).exclude(label=""):
+        name = bytes(view.wire_name).decode("latin-1")
+        if not view.label.startswith("\\") and view.label != name:  # where folders are labels, messages have it too
+            rename_label(view, name)
     return done(batch)
 
 
@@ -126,6 +143,8 @@ def revert(batch: Batch, words: str) -> set[int]:
     placements = list(Placement.objects.filter(pk__in=batch.items).order_by("pk").select_for_update())
     if batch.kind == FLAGS:
         _revert_flags(batch)
+    elif batch.kind == LABELS and batch.mailbox is not None:
+        labels.take_back(placements[0].account_id if placements else 0, list(batch.items), besides=batch.ids)
     elif batch.kind == MOVE:
         _revert_move(batch, placements)
     elif batch.kind == "expunge":

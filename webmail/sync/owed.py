@@ -4,7 +4,8 @@ A message that a person moved or deleted stays on the server under its old UID u
 meanwhile that UID must neither be stored again nor be missed.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db import connection
@@ -25,6 +26,13 @@ LEFT JOIN webmail_remoteop op ON op.account_id = p.account_id AND op.kind = 'fla
      AND op.state IN ('queued', 'inflight') AND p.id = ANY(op.placements) AND op.id <> ALL(%s)
 WHERE p.id = ANY(%s) GROUP BY p.id
 """
+_LABELS = """
+SELECT placement, op.args FROM webmail_remoteop op, unnest(op.placements) AS placement
+WHERE op.account_id = %s AND op.kind = 'labels' AND op.state IN ('queued', 'inflight')
+  AND placement = ANY(%s) AND op.id <> ALL(%s) ORDER BY op.id
+"""
+_NAMES = "SELECT id, label FROM webmail_mailbox WHERE account_id = %s AND label <> ''"
+LabelChange = tuple[frozenset[str], frozenset[str]]  # to add, to remove
 
 
 def leaving_uids(account_id: int, mailbox_id: int, gen: int) -> frozenset[int]:
@@ -85,3 +93,31 @@ def _rename(box: Mailbox, leaf: str, earlier: Iterable[tuple[bytes, bytes, str]]
     for old, new, delimiter in earlier:
         name = below(name, old, new, delimiter)
     return name, sibling(name, leaf.encode("ascii"), box.delimiter), box.delimiter
+
+
+def owed_labels(
+    account_id: int, placements: Collection[int], *, besides: Collection[int] = ()
+) -> dict[int, list[LabelChange]]:
+    """For each placement the label changes that open operations other than these still owe, in their order."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LABELS, [account_id, list(placements), list(besides)])
+        rows = cursor.fetchall()
+    names = label_names(account_id) if rows else {}
+    found: dict[int, list[LabelChange]] = {}
+    for placement, args in rows:
+        found.setdefault(placement, []).append(label_change(args, names))
+    return found
+
+
+def label_names(account_id: int) -> dict[int, str]:
+    """Views to the labels they show, as these are called now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NAMES, [account_id])
+        return dict(cursor.fetchall())
+
+
+def label_change(args: dict[str, list[int]] | str, names: dict[int, str]) -> LabelChange:
+    """The labels an operation adds and removes; a raw cursor gives its arguments as text."""
+    wanted: dict[str, list[int]] = json.loads(args) if isinstance(args, str) else args
+    add, remove = (frozenset(names[box] for box in wanted.get(key, ()) if box in names) for key in ("add", "remove"))
+    return add, remove

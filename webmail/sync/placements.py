@@ -32,16 +32,17 @@ SET message_id = %s, thread_id = %s, server_flags = %s, flags = (%s::int & ~pend
 WHERE id = %s AND state = %s
 """
 _PLACEMENT = """webmail_placement (account_id, mailbox_id, gen, uid, message_id, thread_id, received_at, modseq, flags,
-server_flags, pending_mask, keywords, state, problem)"""
+server_flags, pending_mask, keywords, state, problem, labels, server_labels)"""
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A mailbox under one numbering."""
+    """A mailbox under one numbering; ``labelled`` where messages carry labels."""
 
     account_id: int
     mailbox_id: int
     gen: int
+    labelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,14 @@ def make(spot: Spot, rows: Sequence[Incoming], known: Mapping[str, Stored]) -> N
                 list(row.keywords),
                 UNFETCHABLE if row.problem else LIVE,
                 row.problem,
+                *_labels(spot, row),
             )
             for row in rows
         ),
     )
+
+
+def _labels(spot: Spot, row: Incoming) -> tuple[list[str] | None, list[str] | None]:
+    """What people see of the labels, and what the server said: the same for a message that has just come."""
+    labels = list(row.labels) if spot.labelled and row.labels is not None else None
+    return labels, labels

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from webmail.mime.structure import Part, parse_bodystructure
-from webmail.models import Flag, Mailbox, Message, MessageBody, Placement
+from webmail.models import Flag, Mailbox, Message, MessageBody, Placement, label_views
 from webmail.protocols.errors import CommandFailed
 from webmail.sync.bodies import load
 from webmail.sync.content import first_text, snippet_of
@@ -29,19 +29,20 @@ def prefetch(run: Run) -> None:
     box = Mailbox.objects.filter(account=run.account.pk, role=Mailbox.Role.INBOX, phase__in=["initial", "live"]).first()
     if box is None or box.last_sync_at is None or run.now - box.last_sync_at > SOON:
         return
-    newest = list(
-        Placement.objects.filter(mailbox=box.pk, gen=box.gen, state=Placement.State.LIVE, uid__isnull=False)
-        .select_related("message")
-        .order_by("-received_at")[:NEWEST]
-    )
+    home = label_views.home_of(run.account.pk) if box.label else box
+    if home is None:
+        return
+    lying = Placement.objects.filter(mailbox=home.pk, gen=home.gen, state=Placement.State.LIVE, uid__isnull=False)
+    shown = lying.filter(views__mailbox=box) if box.label else lying
+    newest = list(shown.select_related("message").order_by("-received_at")[:NEWEST])
     lacking = _lacking(newest)
     if not lacking:
         return
     try:
-        selected = run.session.select(bytes(box.wire_name), read_only=True)
+        selected = run.session.select(bytes(home.wire_name), read_only=True)
     except CommandFailed:
         return
-    if selected.uidvalidity != box.uidvalidity:
+    if selected.uidvalidity != home.uidvalidity:
         return
     if _snippets(run, [row for row in lacking if not row.message.snippet]):
         run.tell(box.pk)

@@ -19,7 +19,7 @@ _OPEN = (RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT)
 _STRANDED = """
 SELECT q.id, q.mailbox_id, q.thread_id FROM webmail_placement q
 JOIN accounts_mailaccount a ON a.id = q.account_id AND a.protocol = 'imap'
-WHERE q.uid IS NULL AND q.state <> 1 AND NOT EXISTS (
+WHERE q.uid IS NULL AND q.origin_id IS NULL AND q.state <> 1 AND NOT EXISTS (
     SELECT 1 FROM webmail_remoteop op WHERE op.account_id = q.account_id AND q.id = ANY(op.placements)
     AND (op.state IN ('queued', 'inflight', 'failed') OR op.finished_at > now() - interval '1 day'))
 LIMIT %(batch)s

@@ -29,9 +29,11 @@ _ORDER: dict[str, int] = {"inbox": 0, "sent": 1, "drafts": 1, "archive": 2, "jun
 
 
 def wanted(account_id: int, now: datetime) -> list[Mailbox]:
-    """Mailboxes to compare: asked for, begun, or not compared for a week; the most looked-at first."""
+    """Mailboxes to compare: asked for, begun, or not compared for a week; the most looked-at first. Views over labels
+    are compared with what carries the labels.
+    """
     due = Q(resync_asked_at__isnull=False) | Q(resynced_at__lt=now - plan.RESYNC_AFTER)
-    rows = Mailbox.objects.filter(due, account=account_id, phase=Mailbox.Phase.LIVE)
+    rows = Mailbox.objects.filter(due, account=account_id, phase=Mailbox.Phase.LIVE, label="")
     return sorted(rows, key=lambda box: (box.resync_asked_at is None, _ORDER.get(box.role, 5), box.pk))
 
 
@@ -59,7 +61,7 @@ def _ask_all(run: Run) -> None:
     with guarded(run.lease):
         MailAccount.objects.filter(pk=run.account.pk).update(resync_asked_at=None)
         boxes = Mailbox.objects.filter(account=run.account.pk, phase=Mailbox.Phase.LIVE, resync_asked_at=None)
-        boxes.update(resync_asked_at=run.now)
+        boxes.filter(label="").update(resync_asked_at=run.now)
 
 
 def _turn(run: Run, box: Mailbox) -> bool:

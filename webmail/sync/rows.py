@@ -18,6 +18,7 @@ from webmail.mime.structure import has_attachments
 from webmail.models import Flag
 from webmail.models.search_document import header_document
 from webmail.protocols.values import HeaderRow
+from webmail.sync.label_names import label_texts
 
 MOST_REFS = 120
 MOST_PEOPLE = 500  # addresses kept of one field
@@ -57,6 +58,7 @@ class Incoming:
     refs: tuple[str, ...]
     document: str
     problem: str = ""
+    labels: tuple[str, ...] | None = None
 
     @property
     def visible(self) -> bool:
@@ -109,6 +111,7 @@ def incoming(account_id: int, row: HeaderRow, *, now: datetime) -> Incoming:
         has_attachment=has_attachments(row.bodystructure),
         has_invite=_INVITE.search(row.bodystructure) is not None,
         structure=row.bodystructure,
+        labels=label_texts(row.labels),
     )
 
 
@@ -172,6 +175,7 @@ def _incoming(
     has_invite: bool,
     structure: bytes,
     problem: str = "",
+    labels: tuple[str, ...] | None = None,
 ) -> Incoming:
     author = (head.from_ or head.sender or (_NOBODY,))[0]
     people = _people(head)
@@ -200,6 +204,7 @@ def _incoming(
         refs=_refs(head, thread=thread),
         document=header_document(account_id, head.subject, people),
         problem=problem,
+        labels=labels,
     )
 
 

@@ -12,6 +12,8 @@ from django.db import connection
 from webmail.models import Flag
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.protocols.values import FlagRow, UidSet
+from webmail.sync import labels
+from webmail.sync.label_names import label_texts
 from webmail.sync.owed import leaving_uids
 from webmail.sync.placements import GONE, LIVE, Spot, placements_here
 
@@ -64,9 +66,10 @@ def change_flags(spot: Spot, rows: Sequence[FlagRow]) -> tuple[int, set[int]]:
         flags, keywords = Flag.from_wire(latest[uid].flags)
         if at.state == LIVE and (at.server_flags, at.keywords) != (flags, tuple(keywords)):
             changes.append((at.id, flags, latest[uid].modseq, " ".join(keywords)))
-    if changes:
-        _summarise(spot, _write(changes))
-    return len(changes), unknown
+    threads = _write(changes) if changes else set()
+    relabelled = labels.note(spot, {at.id: label_texts(latest[uid].labels) for uid, at in here.items()})
+    _summarise(spot, threads | relabelled)
+    return len(changes) + len(relabelled), unknown
 
 
 def _write(changes: list[tuple[int, int, int | None, str]]) -> set[int]:
@@ -94,6 +97,16 @@ def hide_mailbox(mailbox_id: int) -> None:
         cursor.execute(
             "SELECT id, account_id FROM webmail_placement WHERE mailbox_id = %s AND state <> 1", [mailbox_id]
         )
+        found = cursor.fetchall()
+    for start in range(0, len(found), 1000):
+        part = found[start : start + 1000]
+        _hide(Spot(part[0][1], mailbox_id, 0), [pk for pk, _ in part], without_uid=True)
+
+
+def hide_plain(mailbox_id: int) -> None:
+    """Tombstones what a mailbox held under UIDs of its own, before it became a view over labels."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_MAILBOX + " AND origin_id IS NULL", [mailbox_id])
         found = cursor.fetchall()
     for start in range(0, len(found), 1000):
         part = found[start : start + 1000]

@@ -121,7 +121,7 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
 
 
 def _account_context(request: HttpRequest, found: MailAccount, mailboxes: list[Mailbox]) -> dict[str, Any]:
-    total = sum(box.total for box in mailboxes)
+    total = sum(box.total for box in mailboxes if not box.label)
     return frame(request, "accounts") | {
         "health": reading.health(found, total),
         "folders": reading.folders(found, mailboxes),

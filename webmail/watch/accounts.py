@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import close_old_connections
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import MailAccount
@@ -56,10 +57,18 @@ def targets() -> dict[int, Target]:
 
 
 def log_in(account_id: int) -> IdleSocket:
-    """A socket on the account's inbox. Raises MailServerError, SealBroken, DatabaseError, DoesNotExist."""
+    """A socket on the account's inbox, or on what carries its labels.
+
+    Raises MailServerError, SealBroken, DatabaseError, DoesNotExist.
+    """
     close_old_connections()
     account = MailAccount.objects.select_related("incoming", "credential").get(pk=account_id)
-    inbox = Mailbox.objects.filter(account=account, role=Mailbox.Role.INBOX).exclude(phase=Mailbox.Phase.GONE).first()
+    inbox = (
+        Mailbox.objects.filter(Q(role=Mailbox.Role.INBOX) | Q(labelled=True), account=account)
+        .exclude(phase=Mailbox.Phase.GONE)
+        .order_by("-labelled")
+        .first()
+    )
     name = bytes(inbox.wire_name) if inbox is not None else b"INBOX"
     with connections.place(account, Use.IDLE) as slot:
         idle = idle_socket(
