@@ -284,3 +284,12 @@ def test_the_overview_costs_the_same_however_many_accounts(alice: Somebody, djan
         )
     with django_assert_max_num_queries(9):
         alice.client.get(reverse("mail:settings"))
+
+
+def test_hidden_all_mail_is_said_in_words_with_the_cure(alice: Somebody) -> None:
+    page = reverse("mail:account", args=[alice.account.pk])
+    assert b"Gmail hides All Mail" not in alice.client.get(page).content
+    MailAccount.objects.filter(pk=alice.account.pk).update(settings_seen={"all_mail_hidden": True})
+    shown = alice.client.get(page).content.decode()
+    assert "Gmail hides All Mail from Mailroom" in shown
+    assert "Show in IMAP" in shown
