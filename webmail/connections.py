@@ -3,17 +3,22 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from accounts.models import MailAccount, MailServer
 from accounts.services import credentials
-from webmail import budget
+from webmail import budget, tokens
 from webmail.budget import Busy, Slot, Use
 from webmail.protocols import imap, pop3
 from webmail.protocols.errors import AuthenticationFailed, TooManyConnections
 from webmail.protocols.net import Credential, Endpoint, Secret
 
 S = TypeVar("S", imap.Session, pop3.Session)
+T = TypeVar("T")
+
+
+class CredentialOf(Protocol):
+    def __call__(self, account: MailAccount, *, refused: str = "") -> Credential: ...
 
 
 def endpoint(server: MailServer) -> Endpoint:
@@ -27,26 +32,29 @@ def endpoint(server: MailServer) -> Endpoint:
     )
 
 
-def incoming_credential(account: MailAccount) -> Credential:
-    """Who logs in. Raises AuthenticationFailed for a password no server could take, SealBroken."""
-    return _credential(*credentials.incoming(account))
+def incoming_credential(account: MailAccount, *, refused: str = "") -> Credential:
+    """Who logs in; ``refused`` is a token the server no longer takes. Raises MailServerError, SealBroken.
+
+    AuthenticationFailed stands for a password no server could take, too.
+    """
+    token = tokens.access(account, refused=refused)
+    return _credential(*credentials.incoming(account)) if token is None else _by_token(account, token)
 
 
-def outgoing_credential(account: MailAccount) -> Credential:
-    """Who submits. Raises AuthenticationFailed, SealBroken."""
-    return _credential(*credentials.outgoing(account))
+def outgoing_credential(account: MailAccount, *, refused: str = "") -> Credential:
+    """Who submits. Raises MailServerError, SealBroken."""
+    token = tokens.access(account, refused=refused)
+    return _credential(*credentials.outgoing(account)) if token is None else _by_token(account, token)
 
 
 def open_imap(account: MailAccount, use: Use = Use.SYNC) -> imap.Session:
     """A session within the account's and the host's budget. Raises MailServerError, Busy among it."""
-    return _within_budget(account, use, lambda: imap.connect(endpoint(account.incoming), incoming_credential(account)))
+    return _within_budget(account, use, partial(imap.connect, endpoint(account.incoming)))
 
 
 def open_pop3(account: MailAccount) -> pop3.Session:
     """The same. Raises MailServerError."""
-    return _within_budget(
-        account, Use.SYNC, lambda: pop3.connect(endpoint(account.incoming), incoming_credential(account))
-    )
+    return _within_budget(account, Use.SYNC, partial(pop3.connect, endpoint(account.incoming)))
 
 
 @contextmanager
@@ -68,11 +76,26 @@ def place(account: MailAccount, use: Use) -> Iterator[Slot | None]:
         raise
 
 
-def _within_budget(account: MailAccount, use: Use, connect: Callable[[], S]) -> S:
+def _within_budget(account: MailAccount, use: Use, connect: Callable[[Credential], S]) -> S:
     with place(account, use) as slot:
-        session = connect()
+        session = log_in(account, incoming_credential, connect)
     session.ended = partial(budget.release, slot)
     return session
+
+
+def log_in(account: MailAccount, credential_of: CredentialOf, work: Callable[[Credential], T]) -> T:
+    """``work`` with the account's credential; a token that is refused although it should last is replaced, once."""
+    credential = credential_of(account)
+    try:
+        return work(credential)
+    except AuthenticationFailed:
+        if credential.mechanism != "oauth":
+            raise
+    return work(credential_of(account, refused=credential.secret.reveal()))
+
+
+def _by_token(account: MailAccount, token: Secret) -> Credential:
+    return Credential(account.username, token, "oauth")
 
 
 def _credential(username: str, password: str) -> Credential:

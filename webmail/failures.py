@@ -1,8 +1,9 @@
 """What a failure means for its account: a state, a code without words, and when to try again.
 
 Invariants: a password that was refused three times, to whomever, is not tried again until it changes, since servers
-lock accounts; what the server asked for in seconds is honoured; everything else waits longer each time, with jitter so
-that a server that comes back is not met by everybody at once.
+lock accounts; an authorisation that was taken back is not tried again at all; what the server asked for in seconds is
+honoured; everything else waits longer each time, with jitter so that a server that comes back is not met by everybody
+at once.
 """
 
 import random
@@ -26,6 +27,7 @@ from webmail.protocols.errors import (
     TooManyConnections,
     Unreachable,
 )
+from webmail.protocols.oauth import AuthorisationWithdrawn, ClientRefused
 
 State = MailAccount.State
 MOST_REFUSED = 3
@@ -84,6 +86,10 @@ def _code(error: Exception) -> str:
 
 
 def _state_and_wait(error: Exception, *, failures: int, refused_logins: int) -> tuple[str, float]:
+    if isinstance(error, AuthorisationWithdrawn):
+        return State.PASSWORD_REFUSED, DAY
+    if isinstance(error, ClientRefused):
+        return State.FAILING, 3600.0
     if isinstance(error, AuthenticationFailed):
         refused = refused_logins + 1 >= MOST_REFUSED
         return (State.PASSWORD_REFUSED, DAY) if refused else (State.FAILING, AUTH_RETRY)

@@ -3,8 +3,9 @@
 from .audit import AuditEvent
 from .identity import Identity
 from .mail_account import Credential, MailAccount
+from .oauth import OAuthProvider
 from .organisation import Organisation
 from .server import MailServer
 from .user import User
 
-__all__ = ["AuditEvent", "Credential", "Identity", "MailAccount", "MailServer", "Organisation", "User"]
+__all__ = ["AuditEvent", "Credential", "Identity", "MailAccount", "MailServer", "OAuthProvider", "Organisation", "User"]

@@ -2,6 +2,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .oauth import OAuthProvider
 from .organisation import Organisation
 from .server import MailServer
 from .user import User
@@ -123,6 +124,12 @@ class Credential(models.Model):
     sealed = models.TextField()
     sealed_outgoing = models.TextField(blank=True)  # empty: sending uses the same secret
     outgoing_username = models.CharField(max_length=254, blank=True)
+    # an account that signs in by OAuth: ``sealed`` is the refresh token, or still empty beside a code to be exchanged
+    provider = models.ForeignKey(OAuthProvider, on_delete=models.PROTECT, null=True, related_name="credentials")
+    sealed_code = models.TextField(blank=True)
+    sealed_access = models.TextField(blank=True)
+    renew_token_at = models.DateTimeField(null=True)
+    token_claimed_until = models.DateTimeField(null=True)  # one worker at a time asks for a new token
     changed_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:

@@ -184,6 +184,19 @@ _TROUBLE: dict[str, tuple[Promise, Promise]] = {
             "Many providers need an app password."
         ),
     ),
+    "withdrawn": (
+        gettext_lazy("%(account)s needs you to sign in again"),
+        gettext_lazy(
+            "The permission to read its mail was taken back or has ended. What is here stays readable, and nothing is "
+            "lost on the server."
+        ),
+    ),
+    "client": (
+        gettext_lazy("The sign-in for %(account)s is not set up right"),
+        gettext_lazy(
+            "Its provider does not accept Mailroom as a client. Your administrator can mend that in the admin panel."
+        ),
+    ),
     "unreachable": (
         gettext_lazy("%(host)s cannot be reached"),
         gettext_lazy(
@@ -232,6 +245,8 @@ _TROUBLE: dict[str, tuple[Promise, Promise]] = {
 
 _CURES: dict[str, Promise] = {
     "auth": gettext_lazy("Only its owner can enter a new password. If the server erred, try the stored one again."),
+    "withdrawn": gettext_lazy("Only its owner can sign in at the provider again."),
+    "client": gettext_lazy("Check the client id and secret under Sign-in providers."),
     "unreachable": gettext_lazy("Check the server's name and port, and whether it is up. Mailroom keeps trying."),
     "host-not-allowed": gettext_lazy("Mark the server as named by an administrator if you trust it there."),
     "tls": gettext_lazy("Give the server its own certificate authority here, or have its certificate renewed."),

@@ -13,10 +13,10 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
-from accounts.models import MailAccount, MailServer, Organisation, User
+from accounts.models import MailAccount, MailServer, OAuthProvider, Organisation, User
 from accounts.queries.audit_words import Act
 
-from . import audit, sync_state
+from . import audit, credentials, sync_state
 
 State = MailAccount.State
 _HELD = (State.PAUSED, State.SUSPENDED)
@@ -97,6 +97,26 @@ def change_server(actor: User, server: MailServer) -> None:
     """Saves the server; accounts that could not reach it are tried at once."""
     _save(actor, Act.SERVER_CHANGED, server, server.organisation)
     _wake(Q(incoming=server, state__in=(State.UNREACHABLE, State.FAILING)))
+
+
+@transaction.atomic
+def save_provider(actor: User, provider: OAuthProvider, *, secret: str) -> None:
+    """Saves a sign-in provider; an empty secret leaves the one it has. Accounts it refused are tried at once."""
+    act = Act.PROVIDER_CHANGED if provider.pk else Act.PROVIDER_ADDED
+    if provider.pk is None:
+        provider.save()  # the seal is bound to the row's number
+    if secret:
+        credentials.store_client_secret(provider, secret)
+    _save(actor, act, provider, provider.organisation)
+    _wake(Q(credential__provider=provider, state=State.FAILING))
+
+
+@transaction.atomic
+def remove_provider(actor: User, provider: OAuthProvider) -> None:
+    """Removes a provider that no account signs in with; raises ProtectedError otherwise."""
+    target, organisation = str(provider), provider.organisation
+    provider.delete()
+    audit.record(actor, Act.PROVIDER_REMOVED, target=target, organisation=organisation)
 
 
 @transaction.atomic
@@ -240,7 +260,9 @@ def _on_organisation(actor: User, act: Act, organisation_id: int, *, was: bool, 
 
 
 @transaction.atomic
-def _save(actor: User, act: Act, row: Organisation | MailServer, organisation: Organisation | None) -> None:
+def _save(
+    actor: User, act: Act, row: Organisation | MailServer | OAuthProvider, organisation: Organisation | None
+) -> None:
     row.save()
     audit.record(actor, act, target=str(row), organisation=organisation)
 

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import discovery
-from accounts.models import Identity, MailAccount, MailServer, Organisation, User
+from accounts.models import Identity, MailAccount, MailServer, OAuthProvider, Organisation, User
 
 from . import credentials
 
@@ -33,7 +33,8 @@ def add_account(
     *,
     protocol: str,
     address: str,
-    password: str,
+    password: str = "",
+    grant: tuple[OAuthProvider, dict[str, str]] | None = None,
     username: str = "",
     label: str = "",
     incoming: ServerChoice | None = None,
@@ -43,7 +44,10 @@ def add_account(
     pop_days: int = 14,
     pop_limit_mb: int = 150,
 ) -> MailAccount:
-    """A new account, due for its first sync. Servers not named are an administrator's for the domain, else guessed."""
+    """A new account, due for its first sync. Servers not named are an administrator's for the domain, else guessed.
+
+    ``grant`` stands in for a password: an authorisation server, and what it gave for the account.
+    """
     address = address.strip()
     if MailAccount.objects.filter(user=user, protocol=protocol, address__iexact=address).exists():
         raise AlreadyThere
@@ -66,7 +70,10 @@ def add_account(
         pop_limit_mb=pop_limit_mb,
         settings_seen={"guesses": [asdict(guess) for guess in guesses[1:]] if fetch_from is None else []},
     )
-    credentials.store(account, password=password, outgoing_password=outgoing_password)
+    if grant is None:
+        credentials.store(account, password=password, outgoing_password=outgoing_password)
+    else:
+        credentials.store_code(account, *grant)
     Identity.objects.create(
         account=account, name=user.name, address=address, is_default=True, verified_at=timezone.now()
     )
@@ -77,15 +84,26 @@ def update_password(account: MailAccount, password: str) -> None:
     """Seals a new password and lets the account try again from a clean slate."""
     with transaction.atomic():
         credentials.store(account, password=password)
-        MailAccount.objects.filter(pk=account.pk).exclude(state=MailAccount.State.SUSPENDED).update(
-            state=MailAccount.State.NEW if account.last_sync_at is None else MailAccount.State.WORKING,
-            state_since=timezone.now(),
-            error_code="",
-            server_line="",
-            refused_logins=0,
-            failures=0,
-            next_run_at=timezone.now(),
-        )
+        _clean_slate(account)
+
+
+def update_grant(account: MailAccount, provider: OAuthProvider, code: dict[str, str]) -> None:
+    """The same with a new authorisation."""
+    with transaction.atomic():
+        credentials.store_code(account, provider, code)
+        _clean_slate(account)
+
+
+def _clean_slate(account: MailAccount) -> None:
+    MailAccount.objects.filter(pk=account.pk).exclude(state=MailAccount.State.SUSPENDED).update(
+        state=MailAccount.State.NEW if account.last_sync_at is None else MailAccount.State.WORKING,
+        state_since=timezone.now(),
+        error_code="",
+        server_line="",
+        refused_logins=0,
+        failures=0,
+        next_run_at=timezone.now(),
+    )
 
 
 def next_guess(account: MailAccount) -> bool:

@@ -8,13 +8,14 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, reverse
 
 from accounts.admin.site import site
-from accounts.models import AuditEvent, Credential, MailAccount, Organisation, User
+from accounts.models import AuditEvent, Credential, MailAccount, OAuthProvider, Organisation, User
 from accounts.services import credentials
 from tests import factories
 from tests.app.conftest import Somebody
 
 MAIL_PASSWORD = "seeded-mail-password-7f3a"
 SENDING_PASSWORD = "seeded-sending-password-91bc"
+CLIENT_SECRET = "seeded-client-secret-5d20"
 
 
 def addresses(patterns: list[URLPattern | URLResolver], before: str = "/admin/") -> Iterator[str]:
@@ -58,7 +59,22 @@ def sealed(alice: Somebody) -> list[str]:
         account, password=MAIL_PASSWORD, outgoing_password=SENDING_PASSWORD, outgoing_username="smtp-name"
     )
     row = Credential.objects.get(account=account)
-    return [MAIL_PASSWORD, SENDING_PASSWORD, row.sealed, row.sealed_outgoing, row.data_key, alice.user.password]
+    provider = OAuthProvider(
+        name="Post", authorize_url="https://a.example/", token_url="https://a.example/", client_id="c"
+    )
+    provider.save()
+    credentials.store_client_secret(provider, CLIENT_SECRET)
+    provider.save()
+    of_provider = [CLIENT_SECRET, provider.sealed_secret, provider.data_key]
+    return [
+        *of_provider,
+        MAIL_PASSWORD,
+        SENDING_PASSWORD,
+        row.sealed,
+        row.sealed_outgoing,
+        row.data_key,
+        alice.user.password,
+    ]
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
 
+from accounts.models import OAuthProvider
 from tests import factories
 from webmail import urls
 from webmail.models import Action, Draft, Mailbox, Message, Outgoing, Placement, RemoteOp, Upload
@@ -53,6 +54,12 @@ def a_refused_op(who: Somebody) -> RemoteOp:
     return RemoteOp.objects.create(account=who.account, kind="create", mailbox=who.archive, state="failed")
 
 
+def a_provider(who: Somebody) -> OAuthProvider:
+    return OAuthProvider.objects.create(
+        organisation=who.user.organisation, name="Post", authorize_url="https://a.example/", client_id="x"
+    )
+
+
 # Routes that name an object of somebody: how to name Alice's.
 OWNED: dict[str, Arguments] = {
     "mailbox": lambda a: [a.account.pk, a.inbox.pk],
@@ -88,7 +95,10 @@ OWN = {"home", "unified", "starred", "search", "act", "live", "signout", "compos
     "undo_newest",
     "unsynced",
     "unsynced_all",
+    "oauth_finish",
 }
+# Routes that name what an administrator offers to an organisation.
+SHARED: dict[str, Arguments] = {"oauth_begin": lambda a: [a_provider(a).pk]}
 # Routes that need no session: signing in, and what a signed token opens.
 OPEN: dict[str, Arguments] = {
     "signin": nothing,
@@ -106,13 +116,13 @@ def routes() -> list[URLPattern]:
 
 def address(pattern: URLPattern, alice: Somebody) -> str:
     name = str(pattern.name)
-    arguments = WORDS[name] if name in WORDS else (OWNED | OPEN).get(name, nothing)(alice)
+    arguments = WORDS[name] if name in WORDS else (OWNED | OPEN | SHARED).get(name, nothing)(alice)
     return reverse(f"mail:{name}", args=arguments)
 
 
 @pytest.mark.parametrize("pattern", routes(), ids=lambda pattern: pattern.name)
 def test_every_route_says_who_may_open_it(pattern: URLPattern) -> None:
-    assert pattern.name in OWNED.keys() | OPEN.keys() | OWN
+    assert pattern.name in OWNED.keys() | OPEN.keys() | SHARED.keys() | OWN
 
 
 @pytest.mark.parametrize("pattern", [p for p in routes() if p.name in OWNED], ids=lambda pattern: pattern.name)

@@ -17,10 +17,20 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounts.admin.intents import BY_MODEL
-from accounts.models import AuditEvent, Identity, MailAccount, MailServer, Organisation, User
+from accounts.models import AuditEvent, Identity, MailAccount, MailServer, OAuthProvider, Organisation, User
 from tests import factories
 from webmail import storage
-from webmail.models import Action, Correspondent, Draft, Mailbox, Outgoing, OutgoingRecipient, Placement, Upload
+from webmail.models import (
+    Action,
+    Correspondent,
+    Draft,
+    Mailbox,
+    Outgoing,
+    OutgoingRecipient,
+    Placement,
+    RemoteOp,
+    Upload,
+)
 from webmail.queries.reading import frame_token
 
 
@@ -67,6 +77,7 @@ def world(name: str, mark: str, *, org: str = "", address: str = "") -> World:
     placement = _message(inbox, mark, sender)
     factories.message(folder, subject=mark, sender=sender, text=mark)
     _failed_message(inbox, mark, sender)
+    _refused(folder, mark)
     draft = _draft(user, account, mark)
     upload = Upload.objects.create(
         user=user, account=account, draft=draft, filename=mark[:255], digest=_stored(account, mark)
@@ -91,6 +102,14 @@ def _account(user: User, mark: str) -> MailAccount:
     Identity.objects.filter(account=account).update(name=mark[:200], signature=mark)
     server_lines = {"host": f"{user.pk}{mark}"[:255], "domains": [mark[:255]]}
     MailServer.objects.create(organisation=user.organisation, protocol="pop3", port=995, **server_lines)
+    OAuthProvider.objects.create(
+        organisation=user.organisation,
+        name=mark[:60],
+        authorize_url="https://login.example/",
+        token_url="https://login.example/token",
+        client_id=mark[:300],
+        scopes=mark[:500],
+    )
     return account
 
 
@@ -191,6 +210,11 @@ def _action(user: User) -> Action:
     return Action.objects.create(user=user, kind="read", count=0)
 
 
+def _refused(folder: Mailbox, mark: str) -> None:
+    """A folder's change that the server refused in these words."""
+    RemoteOp.objects.create(account=folder.account, kind="create", mailbox=folder, state="failed", error=mark[:500])
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One pattern of the URLconf, its namespaces before its name."""
@@ -246,6 +270,10 @@ def _values(route: Route, name: str, of: World) -> list[str]:
         "action_id": [of.action.pk],
         "draft_id": [of.draft.pk],
         "outgoing_id": [of.outgoing.pk],
+        "op_id": list(RemoteOp.objects.filter(account=of.account).values_list("pk", flat=True)),
+        "provider_id": list(
+            OAuthProvider.objects.filter(organisation=of.user.organisation).values_list("pk", flat=True)
+        ),
         "do": ["undo", "edit", "retry", "settle"],
         "action": ["sync", "pause", "resume"],
     }
@@ -260,6 +288,7 @@ def _panel_values(route: Route, name: str) -> list[str]:
         "organisation": Organisation,
         "user": User,
         "mailserver": MailServer,
+        "oauthprovider": OAuthProvider,
         "auditevent": AuditEvent,
     }
     model = models[route.path.split("/")[2]]

@@ -25,6 +25,7 @@ from webmail.jobs import Job, enqueue_on_commit
 from webmail.models import Outgoing, OutgoingRecipient
 from webmail.protocols import smtp
 from webmail.protocols.errors import AuthenticationFailed, HostNotAllowed, MailServerError
+from webmail.protocols.net import Credential
 
 from . import answered
 from .backoff import next_try
@@ -110,17 +111,22 @@ def _speak(outgoing: Outgoing, claim: uuid.UUID) -> smtp.Submission:
         raise HostNotAllowed
     waiting = [OutgoingRecipient.State.WAITING, OutgoingRecipient.State.DEFERRED]
     addresses = list(outgoing.recipients.filter(state__in=waiting).values_list("address", flat=True))
+    server = connections.endpoint(account.outgoing)
     with storage.open_file(account.pk, outgoing.digest) as file:
-        return smtp.submit(
-            connections.endpoint(account.outgoing),
-            connections.outgoing_credential(account),
-            envelope_from=outgoing.envelope_from,
-            recipients=addresses,
-            data=cast(BinaryIO, file),
-            size=outgoing.size,
-            on_phase=partial(_reach, outgoing, claim),
-            helo_name=settings.MAILROOM["HELO_NAME"],
-        )
+
+        def speak(credential: Credential) -> smtp.Submission:
+            return smtp.submit(
+                server,
+                credential,
+                envelope_from=outgoing.envelope_from,
+                recipients=addresses,
+                data=cast(BinaryIO, file),
+                size=outgoing.size,
+                on_phase=partial(_reach, outgoing, claim),
+                helo_name=settings.MAILROOM["HELO_NAME"],
+            )
+
+        return connections.log_in(account, connections.outgoing_credential, speak)
 
 
 def _reach(outgoing: Outgoing, claim: uuid.UUID, phase: smtp.Phase) -> None:

@@ -104,6 +104,18 @@ class ServersMixin(forms.Form):
         return ServerChoice(protocol, host, port, security)
 
 
+class SignedInForm(forms.Form):
+    """Back from an authorisation server: whose mail it is. Code and state go through the form as they came."""
+
+    address = forms.EmailField(
+        label=_("E-mail address"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
+    )
+    code = LineField(max_length=4_000, widget=forms.HiddenInput)
+    state = LineField(max_length=2_000, widget=forms.HiddenInput)
+
+
 class AddAccountForm(ServersMixin):
     address = forms.EmailField(
         label=_("E-mail address"),

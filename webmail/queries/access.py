@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404
 
-from accounts.models import Identity, MailAccount, User
+from accounts.models import Identity, MailAccount, OAuthProvider, User
 from webmail.models import Action, Draft, Mailbox, Message, Outgoing, RemoteOp, Thread, Upload
 
 T = TypeVar("T", bound=Model)
@@ -68,6 +68,15 @@ def identities(user: User) -> QuerySet[Identity]:
 
 def identity(user: User, identity_id: int) -> Identity:
     return _one(identities(user), pk=identity_id)
+
+
+def oauth_providers(user: User) -> QuerySet[OAuthProvider]:
+    """Where the person may sign in to mail: what an administrator set up for their organisation or for everybody."""
+    return OAuthProvider.objects.filter(Q(organisation=user.organisation_id) | Q(organisation=None))
+
+
+def oauth_provider(user: User, provider_id: int) -> OAuthProvider:
+    return _one(oauth_providers(user), pk=provider_id)
 
 
 def action(user: User, action_id: UUID) -> Action:

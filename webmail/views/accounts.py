@@ -40,7 +40,8 @@ def add(request: HttpRequest) -> HttpResponse:
         account = _added(request, form)
         if account is not None:
             return HttpResponseRedirect(f"{reverse('mail:account', args=[account.pk])}?first=1")
-    context = {"form": form, "by_hand": _by_hand(form)}
+    providers = access.oauth_providers(signed_in(request)).only("name")
+    context = {"form": form, "by_hand": _by_hand(form), "providers": providers}
     return render(request, "accounts/add.html", context, status=422 if form.is_bound else 200)
 
 
@@ -172,6 +173,8 @@ def _lead(request: HttpRequest, place: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def password(request: HttpRequest, account_id: int) -> HttpResponse:
     found = access.account(signed_in(request), account_id)
+    if provider := getattr(getattr(found, "credential", None), "provider_id", None):
+        return HttpResponseRedirect(f"{reverse('mail:oauth_begin', args=[provider])}?account={found.pk}")
     form = PasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():

@@ -13,6 +13,7 @@ from webmail.budget import Slot, Use
 from webmail.jobs import Job, enqueue
 from webmail.models import Mailbox
 from webmail.protocols.imap_idle import IdleSocket, idle_socket
+from webmail.protocols.net import Credential
 
 _WATCHED = (MailAccount.State.WORKING, MailAccount.State.NEW)
 _places: dict[int, Slot | None] = {}  # held in the budget by this process
@@ -70,10 +71,13 @@ def log_in(account_id: int) -> IdleSocket:
         .first()
     )
     name = bytes(inbox.wire_name) if inbox is not None else b"INBOX"
+    server = connections.endpoint(account.incoming)
+
+    def idling(credential: Credential) -> IdleSocket:
+        return idle_socket(server, credential, name, deadline=PATIENCE)
+
     with connections.place(account, Use.IDLE) as slot:
-        idle = idle_socket(
-            connections.endpoint(account.incoming), connections.incoming_credential(account), name, deadline=PATIENCE
-        )
+        idle = connections.log_in(account, connections.incoming_credential, idling)
     _places[account_id] = slot
     return idle
 
