@@ -22,7 +22,7 @@ class ProviderForm(_ProviderForm):
     """A provider as its own console names things. The secret is written and never shown."""
 
     client_secret = forms.CharField(
-        label=gettext_lazy("client secret"),
+        label=gettext_lazy("Client secret"),
         required=False,
         strip=True,
         max_length=1_000,
