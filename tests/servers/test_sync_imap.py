@@ -150,6 +150,22 @@ def test_folders_are_recognised_renamed_and_given_up(dovecot: Dovecot) -> None:
     check(dovecot, account)
 
 
+def test_a_renamed_folder_is_recognised_by_its_counters_on_a_server_that_lists_none(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid(monkeypatch, "LIST-STATUS", "OBJECTID")
+    account = imap_account(dovecot)
+    dovecot.load_maildir(account.address, conversations(8), mailbox="Projekte")
+    sync(account)
+    box = Mailbox.objects.get(account=account, name="Projekte")
+    with other_client(dovecot, account.address) as client:
+        client.rename("Projekte", "Alte-Projekte")
+    sync(account)
+    check(dovecot, account)
+    box.refresh_from_db()
+    assert (box.name, box.total) == ("Alte-Projekte", 8)
+
+
 def test_odd_folder_names_are_listed_and_read(dovecot: Dovecot) -> None:
     account = imap_account(dovecot)
     names = ["R &- D", "Entw&APw-rfe 2", "a b  c", "It's", "100%"]

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from webmail.protocols.errors import CommandFailed
 from webmail.protocols.imap_wire.encode import String
-from webmail.protocols.imap_wire.replies import kind_of, parse_list, parse_status, unquoted
+from webmail.protocols.imap_wire.replies import kind_of, parse_list, parse_objectid, parse_status, unquoted
 from webmail.protocols.imap_wire.scanner import Response
 from webmail.protocols.imap_wire.wire import Wire
 from webmail.protocols.values import ListedMailbox, MailboxStatus, Namespace
@@ -56,6 +56,8 @@ def list_mailboxes(wire: Wire) -> list[ListedMailbox]:
     for options in steps:
         try:
             found = _list(wire, options)
+            if b" MAILBOXID" in options and any(box.status is not None and not box.mailbox_id for box in found):
+                found = _list(wire, options.replace(b" MAILBOXID", b""))  # Cyrus 3.6 gives arbitrary bytes for it
         except CommandFailed:
             if not options:
                 raise
@@ -129,10 +131,14 @@ def status(wire: Wire, wire_name: bytes) -> MailboxStatus:
 
 
 def namespace(wire: Wire) -> Namespace:
-    """Where the person's own mailboxes live; the empty prefix when the server does not say."""
+    """Where the person's own mailboxes live; the empty prefix when the server does not say, or refuses to."""
     if "NAMESPACE" not in wire.capabilities:
         return Namespace()
-    for response in wire.collect(b"NAMESPACE", b"NAMESPACE", most=10):
+    try:
+        responses = wire.collect(b"NAMESPACE", b"NAMESPACE", most=10)
+    except CommandFailed:
+        return Namespace()
+    for response in responses:
         found = _PERSONAL.match(response.chunks[0])
         if found:
             delimiter = unquoted(found[2]).decode("utf-8", "replace") if found[2] else None
@@ -143,7 +149,7 @@ def namespace(wire: Wire) -> Namespace:
 def create(wire: Wire, wire_name: bytes) -> str | None:
     """Make a mailbox; returns its MAILBOXID where the server gives one. Raises CommandFailed (ALREADYEXISTS...)."""
     text = wire.finish(b"CREATE", String(wire_name))
-    return text.data.strip(b"() ").decode("ascii", "replace") if text.code == b"MAILBOXID" else None
+    return parse_objectid(text.data) if text.code == b"MAILBOXID" else None
 
 
 def rename(wire: Wire, old: bytes, new: bytes) -> None:

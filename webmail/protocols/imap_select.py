@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from webmail.protocols.imap_wire.encode import Argument, String
 from webmail.protocols.imap_wire.fetch import flag_row, parse_flags
 from webmail.protocols.imap_wire.limits import HEADERS
-from webmail.protocols.imap_wire.replies import Text, kind_of, parse_text, parse_vanished
+from webmail.protocols.imap_wire.replies import Text, kind_of, parse_objectid, parse_text, parse_vanished
 from webmail.protocols.imap_wire.scanner import Response
 from webmail.protocols.imap_wire.wire import Wire
 from webmail.protocols.values import FlagRow, Selected, UidSet
@@ -64,7 +64,7 @@ class _Snapshot:
         elif text.code == b"PERMANENTFLAGS":
             self.permanent_flags = parse_flags(text.data)
         elif text.code == b"MAILBOXID":
-            self.mailbox_id = text.data.strip(b"() ").decode("ascii", "replace") or None
+            self.mailbox_id = parse_objectid(text.data)
 
 
 def _open(wire: Wire, wire_name: bytes, *, read_only: bool, qresync: tuple[int, int] | None) -> tuple[_Snapshot, bool]:

@@ -77,8 +77,9 @@ def top_level(account: MailAccount) -> tuple[bytes, str]:
     delimiter = next((mark for _, mark, _ in rows if mark), "/")
     prefix = f"INBOX{delimiter}".encode()
     others = [bytes(name) for name, _, role in rows if role != Mailbox.Role.INBOX]
-    below = bool(others) and all(name.startswith(prefix) for name in others)
-    return (prefix if below else b""), delimiter
+    if not others:  # nothing to go by but what the server says of its names
+        return account.settings_seen.get("prefix", "").encode(), delimiter
+    return (prefix if all(name.startswith(prefix) for name in others) else b""), delimiter
 
 
 def _open(account: MailAccount) -> QuerySet[Mailbox]:

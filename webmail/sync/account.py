@@ -24,11 +24,12 @@ from webmail import budget, failures, live
 from webmail.budget import Busy
 from webmail.connections import open_imap
 from webmail.protocols.errors import HostNotAllowed, MailServerError, TlsFailed, Unreachable
+from webmail.protocols.imap import Session
 from webmail.protocols.values import LABELS, MailboxStatus
 from webmail.sync import failpoints, label_folders, plan, pop, remote_ops, schedule
 from webmail.sync import lease as leases
 from webmail.sync.backfill import backfill, unfinished
-from webmail.sync.folders import Folder, reconcile
+from webmail.sync.folders import Folder, counted, reconcile
 from webmail.sync.lease import Lease, LeaseLost
 from webmail.sync.mailbox import known_of, sync_mailbox
 from webmail.sync.prefetch import prefetch
@@ -134,7 +135,7 @@ def _imap_pass(account: MailAccount, lease: Lease, *, older: bool) -> Result:
             woken_at=lease.woken_at,
         )
         failpoints.reach("connected")
-        _learn(account, session.capabilities)
+        _learn(account, session)
         try:
             left = True
             for _ in range(ROUNDS):
@@ -166,7 +167,7 @@ def _has_older(run: Run) -> bool:
 def look(run: Run) -> bool:
     """Sends what is owed, then looks at every mailbox that changed. True when the time slice ended before the end."""
     remote_ops.replay(run)
-    listed = run.session.list_mailboxes()
+    listed = counted(run, run.session.list_mailboxes())
     extension = LABELS in run.session.capabilities
     folders, changed = reconcile(run.lease, listed, extension=extension)
     failpoints.reach("folders listed")
@@ -192,12 +193,7 @@ def look(run: Run) -> bool:
 
 def _status(run: Run, folder: Folder) -> MailboxStatus | None:
     """STATUS of a mailbox whose counters did not come with the listing; only worth asking where it can save a look."""
-    if folder.row.backfill_low is None:
-        return None
-    try:
-        return run.session.status(bytes(folder.row.wire_name))
-    except MailServerError:
-        return None
+    return None if folder.row.backfill_low is None else run.status(bytes(folder.row.wire_name))
 
 
 def _in_order(run: Run, folders: list[Folder]) -> list[Folder]:
@@ -212,9 +208,11 @@ def _in_order(run: Run, folders: list[Folder]) -> list[Folder]:
     return sorted(folders, key=place)
 
 
-def _learn(account: MailAccount, capabilities: frozenset[str]) -> None:
-    """Keeps what the server can do, for the account's page."""
-    _note(account, capabilities=sorted(capabilities))
+def _learn(account: MailAccount, session: Session) -> None:
+    """Keeps what the server can do, for the account's page, and what names of a person's folders begin with."""
+    found = sorted(session.capabilities)
+    if account.settings_seen.get("capabilities") != found or "prefix" not in account.settings_seen:
+        _note(account, capabilities=found, prefix=session.namespace().prefix.decode("ascii", "replace"))
 
 
 def _note(account: MailAccount, **learnt: object) -> None:

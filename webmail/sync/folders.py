@@ -6,7 +6,7 @@ listings without it, and its mail is hidden, not deleted. RFC 9051 section 6.3.9
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils import timezone
@@ -19,9 +19,12 @@ from webmail.protocols.values import ListedMailbox, MailboxStatus
 from webmail.sync import label_folders
 from webmail.sync.lease import Lease, guarded
 from webmail.sync.owed import folders as folders_owed
+from webmail.sync.run import Run
 from webmail.sync.vanish import hide_mailbox
 
 Phase, Role, RoleSource = Mailbox.Phase, Mailbox.Role, Mailbox.RoleSource
+MOST_COUNTED = 100  # new names asked one by one
+_OPEN = [RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT]
 
 LOCAL_FOLDERS = {
     Role.INBOX: "Inbox",
@@ -43,20 +46,36 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which row each listed mailbox is. ``recreated`` rows have their old name but are another mailbox now."""
+    """Which row each listed mailbox is. ``displaced`` rows are no longer listed, and another mailbox has their name."""
 
     pairs: list[tuple[ListedMailbox, Mailbox | None]]
     missing: list[Mailbox]
-    recreated: frozenset[int]
+    displaced: list[Mailbox]
+
+
+def counted(run: Run, listed: list[ListedMailbox]) -> list[ListedMailbox]:
+    """The listing with the counters of new names, where a known one is gone and they may tell where it went.
+
+    Only needed on servers whose LIST gives no counters (without LIST-STATUS).
+    """
+    rows = Mailbox.objects.filter(account=run.account.pk).exclude(phase=Phase.GONE)
+    known = {bytes(name) for name in rows.values_list("wire_name", flat=True)}
+    new = [box for box in listed if box.wire_name not in known and box.selectable and box.status is None]
+    if len(new) > MOST_COUNTED or not known - {box.wire_name for box in listed}:
+        return listed
+    counters = {box.wire_name: run.status(box.wire_name) for box in new}
+    return [replace(box, status=box.status or counters.get(box.wire_name)) for box in listed]
 
 
 def match(listed: Sequence[ListedMailbox], rows: Sequence[Mailbox]) -> Match:
-    """Pairs listed mailboxes with rows by MAILBOXID, then by wire name, then by counters of a name that vanished."""
-    names = {box.wire_name for box in listed}
+    """Pairs listed mailboxes with rows by MAILBOXID, then by wire name, then by counters of a name that vanished.
+
+    A name with another UIDVALIDITY, while a new name has the numbers that were here, is no match: it was given away.
+    """
     by_id = {row.mailbox_id: row for row in rows if row.mailbox_id}
     by_name = {bytes(row.wire_name): row for row in rows}
+    new = [box for box in listed if box.wire_name not in by_name]
     found: dict[bytes, Mailbox] = {}
-    recreated: set[int] = set()
     taken: set[int] = set()
     for box in listed:
         row = by_id.get(box.mailbox_id or "")
@@ -65,19 +84,28 @@ def match(listed: Sequence[ListedMailbox], rows: Sequence[Mailbox]) -> Match:
             taken.add(row.pk)
     for box in listed:
         row = by_name.get(box.wire_name)
-        if box.wire_name in found or row is None or row.pk in taken:
+        if box.wire_name in found or row is None or row.pk in taken or _gave_name_away(row, box, new):
             continue
         found[box.wire_name] = row
         taken.add(row.pk)
-        if box.mailbox_id and row.mailbox_id and box.mailbox_id != row.mailbox_id:
-            recreated.add(row.pk)
-    left = [row for row in rows if row.pk not in taken and bytes(row.wire_name) not in names]
+    left = [row for row in rows if row.pk not in taken]
     for box in listed:
         if box.wire_name not in found and (row := _renamed(box, left)) is not None:
             found[box.wire_name] = row
-            taken.add(row.pk)
             left.remove(row)
-    return Match([(box, found.get(box.wire_name)) for box in listed], left, frozenset(recreated))
+    names = {box.wire_name for box in listed}
+    return Match(
+        [(box, found.get(box.wire_name)) for box in listed],
+        [row for row in left if bytes(row.wire_name) not in names],
+        [row for row in left if bytes(row.wire_name) in names],
+    )
+
+
+def _gave_name_away(row: Mailbox, box: ListedMailbox, new: Sequence[ListedMailbox]) -> bool:
+    status = box.status
+    if status is None or not row.uidvalidity or status.uidvalidity == row.uidvalidity:
+        return False
+    return sum(_renamed(other, [row]) is not None for other in new) == 1
 
 
 def _renamed(box: ListedMailbox, left: Sequence[Mailbox]) -> Mailbox | None:
@@ -119,10 +147,12 @@ def reconcile(lease: Lease, listed: Sequence[ListedMailbox], *, extension: bool 
         found = match(listed, rows)
         owed = folders_owed(lease.account_id)
         roles = assign_roles(found.pairs)
-        changed = False
+        changed = bool(found.displaced)
         folders = []
+        _make_way(found)
         for box, known in found.pairs:
             if known is not None and known.pk in owed.removed:
+                _update(known, {"wire_name": box.wire_name})
                 continue  # its owner deleted it; the server is told in a moment
             wanted = _columns(box, known, roles.get(box.wire_name, ("", "")), shown=owed.called(box.wire_name))
             wanted |= label_folders.columns(box, known, labelled=labelled)
@@ -133,13 +163,23 @@ def reconcile(lease: Lease, listed: Sequence[ListedMailbox], *, extension: bool 
                 row = Mailbox.objects.create(account_id=lease.account_id, **wanted)
                 changed = True
             else:
-                if row.pk in found.recreated:
-                    wanted |= {"uidvalidity": -1}  # no server's value: the numbering is new whatever it says
                 changed |= _update(row, wanted)
             if box.selectable:
                 folders.append(Folder(row, box.status))
         changed |= _mark_missing(found.missing, listed)
     return folders, changed
+
+
+def _make_way(found: Match) -> None:
+    """Frees the names that another mailbox has now: names may have changed places, and each is held once."""
+    moving = [row for box, row in found.pairs if row is not None and bytes(row.wire_name) != box.wire_name]
+    for row in [*moving, *found.displaced]:
+        row.wire_name = b"formerly:%d" % row.pk
+        Mailbox.objects.filter(pk=row.pk).update(wire_name=row.wire_name)
+    for row in found.displaced:
+        Mailbox.objects.filter(pk=row.pk).update(phase=Phase.GONE, role="", role_source="")
+        RemoteOp.objects.filter(mailbox=row, kind=RemoteOp.Kind.CREATE, state__in=_OPEN).delete()
+        hide_mailbox(row.pk)
 
 
 def _columns(box: ListedMailbox, row: Mailbox | None, role: tuple[str, str], *, shown: bytes) -> dict[str, Any]:
@@ -155,8 +195,8 @@ def _columns(box: ListedMailbox, row: Mailbox | None, role: tuple[str, str], *, 
         "subscribed": box.subscribed,
         "missing_since": None,
     }
-    if box.mailbox_id:
-        columns["mailbox_id"] = box.mailbox_id[:255]
+    if box.mailbox_id and not (row is not None and row.mailbox_id):  # another one is for the selection to confirm
+        columns["mailbox_id"] = box.mailbox_id
     if not box.selectable:
         columns["phase"] = Phase.UNSELECTABLE
     elif row is not None and row.phase in (Phase.GONE, Phase.UNSELECTABLE):
@@ -190,7 +230,7 @@ def _mark_missing(missing: Sequence[Mailbox], listed: Sequence[ListedMailbox]) -
     open_ops = RemoteOp.objects.filter(
         mailbox__in=[row.pk for row in missing],
         kind__in=[RemoteOp.Kind.CREATE, RemoteOp.Kind.RENAME],
-        state__in=[RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT],
+        state__in=_OPEN,
     )
     waiting = set(open_ops.values_list("mailbox_id", flat=True))
     changed = False

@@ -15,7 +15,6 @@ from webmail.models import Mailbox, Placement, RemoteOp
 from webmail.models.cursors import FRESH_CURSORS
 from webmail.models.label_views import carriers, rename_label
 from webmail.models.summaries import refresh_lines
-from webmail.protocols.errors import MailServerError
 from webmail.protocols.values import ListedMailbox, MailboxStatus
 from webmail.sync.apply import replayed
 from webmail.sync.label_names import is_home, label_of
@@ -96,9 +95,9 @@ def _compare(run: Run, home: Mailbox, views: Sequence[tuple[Mailbox, MailboxStat
     off = []
     totals = dict(Mailbox.objects.filter(account=run.account.pk).values_list("pk", "total"))
     for view, told in views:
-        status = told or _status(run, view)
+        status = told or run.status(bytes(view.wire_name))
         if status is not None and status.messages != totals.get(view.pk):
-            status = _status(run, view)  # what came with the listing may be older than our look
+            status = run.status(bytes(view.wire_name))  # what came with the listing may be older than our look
         if status is None:
             continue
         _save(run, view, uidvalidity=status.uidvalidity, uidnext=status.uidnext, exists_count=status.messages)
@@ -117,13 +116,6 @@ def _may_read(run: Run, view: Mailbox) -> bool:
 
 def _count(view: Mailbox) -> int:
     return Placement.objects.filter(mailbox=view, state=Placement.State.LIVE).count()
-
-
-def _status(run: Run, view: Mailbox) -> MailboxStatus | None:
-    try:
-        return run.session.status(bytes(view.wire_name))
-    except MailServerError:
-        return None
 
 
 def _save(run: Run, view: Mailbox, **columns: Any) -> None:

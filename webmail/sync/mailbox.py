@@ -56,6 +56,7 @@ def known_of(box: Mailbox) -> Known:
         exists=box.exists_count,
         unseen=box.server_unseen,
         full_flags_at=box.full_flags_at,
+        mailbox_id=box.mailbox_id,
     )
 
 
@@ -76,10 +77,16 @@ def sync_mailbox(run: Run, box: Mailbox, status: MailboxStatus | None) -> None:
 
 
 def open_mailbox(run: Run, box: Mailbox) -> Selected | None:
-    """Selects; starts a new numbering where UIDVALIDITY says so. None for a mailbox that cannot be opened now."""
+    """Selects; starts a new numbering where UIDVALIDITY says so. None for a mailbox that cannot be opened now.
+
+    A numbering is met for the first time with SELECT: Courier keeps none for a mailbox that is only ever EXAMINEd.
+    """
     known = known_of(box)
+    name = bytes(box.wire_name)
     try:
-        seen = run.session.select(bytes(box.wire_name), read_only=True, qresync=plan.resync_from(known))
+        seen = run.session.select(name, read_only=known.uidvalidity is not None, qresync=plan.resync_from(known))
+        if plan.renumbered(known, seen):
+            seen = run.session.select(name, read_only=False)
     except CommandFailed as error:
         save(run, box, failures=box.failures + 1, server_line=error.server_line)
         return None
@@ -92,8 +99,9 @@ def open_mailbox(run: Run, box: Mailbox) -> Selected | None:
 
 def renumber(run: Run, box: Mailbox, seen: Selected) -> None:
     """A new generation of UIDs. The old rows stay in view until the new ones have taken their messages over."""
-    columns = FRESH_CURSORS | {"renumbered_at": [*box.renumbered_at, run.now][-Mailbox.RENUMBERED_AT_MOST - 1 :]}
-    save(run, box, gen=box.gen + 1, uidvalidity=seen.uidvalidity, phase=Mailbox.Phase.REMAP, **columns)
+    fresh = FRESH_CURSORS | {"renumbered_at": [*box.renumbered_at, run.now][-Mailbox.RENUMBERED_AT_MOST - 1 :]}
+    columns = {"uidvalidity": seen.uidvalidity, **_identity(seen), "phase": Mailbox.Phase.REMAP}
+    save(run, box, gen=box.gen + 1, **columns, **fresh)
 
 
 def save(run: Run, box: Mailbox, **columns: Any) -> None:
@@ -152,12 +160,17 @@ def _cursor(run: Run, seen: Selected, status: MailboxStatus | None) -> dict[str,
         "highestmodseq": seen.highestmodseq,
         "exists_count": seen.exists,
         "server_unseen": status.unseen if status is not None and status.messages == seen.exists else None,
-        **({"mailbox_id": seen.mailbox_id[:255]} if seen.mailbox_id else {}),
+        **_identity(seen),
         "last_sync_at": run.now,
         "full_flags_at": run.now,
         "failures": 0,
         "server_line": "",
     }
+
+
+def _identity(seen: Selected) -> dict[str, str]:
+    """MAILBOXID where the server gives one. Only a selection is believed: Cyrus 3.6 garbles some in STATUS."""
+    return {"mailbox_id": seen.mailbox_id} if seen.mailbox_id else {}
 
 
 # --- following changes -----------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Known:
     exists: int = 0
     unseen: int | None = None
     full_flags_at: datetime | None = None
+    mailbox_id: str = ""
 
     @property
     def begun(self) -> bool:
@@ -59,6 +60,8 @@ class Known:
 def unchanged(known: Known, status: MailboxStatus, *, now: datetime, active: bool) -> bool:
     """The skip test: whether STATUS proves that a SELECT would bring nothing new."""
     if not known.begun or status.uidvalidity == 0 or status.uidnext == 0:
+        return False
+    if _another(known, status.mailbox_id):
         return False
     same = (known.uidvalidity, known.uidnext, known.exists, known.unseen) == (
         status.uidvalidity,
@@ -87,8 +90,18 @@ def resync_from(known: Known) -> tuple[int, int] | None:
 
 
 def renumbered(known: Known, seen: Selected) -> bool:
-    """Whether the UIDs we hold are of another numbering. UIDVALIDITY 0 (no stable UIDs) always renumbers."""
-    return known.uidvalidity is not None and (seen.uidvalidity == 0 or seen.uidvalidity != known.uidvalidity)
+    """Whether the UIDs we hold are of another numbering. UIDVALIDITY 0 (no stable UIDs) always renumbers.
+
+    So does another MAILBOXID: a mailbox made anew under its old name may be given an old UIDVALIDITY.
+    """
+    if known.uidvalidity is None:
+        return False
+    return seen.uidvalidity == 0 or seen.uidvalidity != known.uidvalidity or _another(known, seen.mailbox_id)
+
+
+def _another(known: Known, mailbox_id: str | None) -> bool:
+    """Whether both sides have a MAILBOXID and they differ."""
+    return bool(known.mailbox_id and mailbox_id and mailbox_id != known.mailbox_id)
 
 
 def choose_path(known: Known, seen: Selected) -> Path:

@@ -11,7 +11,9 @@ from datetime import datetime
 
 from accounts.models import MailAccount
 from webmail import budget, live
+from webmail.protocols.errors import MailServerError
 from webmail.protocols.imap import Session
+from webmail.protocols.values import MailboxStatus
 from webmail.sync.lease import Lease
 
 TELL_SECONDS = 1.0
@@ -91,6 +93,13 @@ class Run:
         self.counted[mailbox_id] = self.counted.get(mailbox_id, 0) + messages
         minutes = max(self.clock() - (self.counting_since or self.clock()), 0.5) / 60
         return int(self.counted[mailbox_id] / minutes), int(sum(self.counted.values()) / minutes)
+
+    def status(self, wire_name: bytes) -> MailboxStatus | None:
+        """The counters of a mailbox that is not selected; None where the server does not give them."""
+        try:
+            return self.session.status(wire_name)
+        except MailServerError:
+            return None
 
     def tell(self, mailbox_id: int) -> None:
         """A mailbox changed, and the change is committed."""

@@ -239,6 +239,14 @@ def test_status_lines_among_the_list_find_their_mailbox() -> None:
     assert [(box.mailbox_id, box.status and box.status.messages) for box in boxes] == [("F9", 3), (None, None)]
 
 
+def test_mailbox_ids_that_are_none_are_not_asked_for_again() -> None:
+    line = b'* LIST () "/" a\r\n* STATUS a (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 5%b UNSEEN 0)\r\n'
+    canned = Canned(line % b" MAILBOXID (<\xe2UK\x9c)" + OK, line % b"" + OK)
+    boxes = session_over(canned, FULL | {"LIST-EXTENDED", "LIST-STATUS"}).list_mailboxes()
+    assert [(box.mailbox_id, box.status and box.status.unseen) for box in boxes] == [(None, 0)]
+    assert [b"MAILBOXID" in line for line in canned.sent] == [True, False]
+
+
 def test_a_flood_of_mailboxes_ends_the_session() -> None:
     flood = b"".join(b'* LIST () "/" x%d\r\n' % n for n in range(20_001))
     with pytest.raises(ProtocolViolation):
@@ -260,6 +268,7 @@ def test_namespace() -> None:
     space = session_over(Canned(talk), {"NAMESPACE"}).namespace()
     assert (space.prefix, space.delimiter) == (b"INBOX.", ".")
     assert session_over(Canned(), ()).namespace().prefix == b""
+    assert session_over(Canned(NO), {"NAMESPACE"}).namespace().prefix == b""
 
 
 # --- changing ---

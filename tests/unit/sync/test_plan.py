@@ -134,3 +134,11 @@ def test_drift_is_what_either_side_lacks(server: set[int], stored: set[int], low
 @pytest.mark.parametrize(("named", "exists", "believed"), [(3, 3, True), (0, 3, False), (2, 3, False)])
 def test_an_enumeration_is_believed_when_it_counts_right(named: int, exists: int, believed: bool) -> None:
     assert plan.enumerable(UidSet.span(1, named), count=named, exists=exists) is believed
+
+
+def test_another_mailbox_under_the_old_name_and_numbers_is_noticed() -> None:
+    known = replace(KNOWN, mailbox_id="F1")
+    seen = replace(SEEN, uidvalidity=known.uidvalidity or 0)
+    assert plan.renumbered(known, replace(seen, mailbox_id="F2"))
+    assert not plan.renumbered(known, replace(seen, mailbox_id="F1"))
+    assert not plan.renumbered(known, replace(seen, mailbox_id=None))

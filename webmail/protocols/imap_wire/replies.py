@@ -28,6 +28,7 @@ _KIND = re.compile(rb"\* (?:(\d{1,10}) )?([A-Za-z][A-Za-z\-]*)(?= |\(|\[|\Z)")
 _CODE = re.compile(rb"\A *\[([A-Za-z0-9/.-]{1,40})(?: (.*?))?\](?: |\Z)(.*)\Z", re.DOTALL)
 _FLAGS_CODE = re.compile(rb"\A *\[([A-Za-z]{1,40}) (\([^()]*\))\]? ?(.*)\Z", re.DOTALL)
 _ESEARCH_TAG = re.compile(rb'\* ESEARCH(?: +\(TAG +"([^"]*)"\))?(.*)\Z', re.IGNORECASE | re.DOTALL)
+_OBJECTID = re.compile(rb" *\(?([A-Za-z0-9_-]{1,255})\)? *")
 _COUNT = re.compile(rb" COUNT (\d{1,10})(?= |\Z)", re.IGNORECASE)
 _ALL = re.compile(rb" ALL ([0-9:,]+)(?= |\Z)", re.IGNORECASE)
 
@@ -109,8 +110,14 @@ def parse_status(response: Response) -> tuple[bytes, MailboxStatus] | None:
         _int(items.get(b"UIDVALIDITY")) or 0,
         _int(items.get(b"UNSEEN")),
         _int(items.get(b"HIGHESTMODSEQ")) or None,
-        (items.get(b"MAILBOXID") or b"").decode("ascii", "replace") or None,
+        parse_objectid(items.get(b"MAILBOXID") or b""),
     )
+
+
+def parse_objectid(raw: bytes) -> str | None:
+    """An objectid of RFC 8474 section 7, with or without its parentheses; None for anything else."""
+    found = _OBJECTID.fullmatch(raw)
+    return found[1].decode() if found else None
 
 
 def _int(raw: bytes | None) -> int | None:
