@@ -1,6 +1,6 @@
 """What the sync tests share: accounts on a real server, a second client, and the comparison of both sides.
 
-A server is the run's Dovecot, or the endpoint of any other that takes the same password.
+A server is one of the run's, or the endpoint of any other that takes the same password.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from accounts.models import MailAccount, MailServer, Organisation, User
 from accounts.services import credentials
-from tests.support.dovecot import PASSWORD, Dovecot
+from tests.support.loopback import PASSWORD, LoopbackServer
 from webmail.models import Flag, Mailbox, MailboxThread, Message, Placement, RemoteOp, Thread
 from webmail.models.summaries import refresh_counts, refresh_lines, refresh_threads
 from webmail.protocols import imap_login
@@ -30,7 +30,7 @@ from webmail.sync.account import Result, sync_account
 _LISTED = re.compile(rb'\) (?:"[^"]*"|NIL) (?:"((?:[^"\\]|\\.)*)"|(\S+))$')
 _UID, _FLAGS = re.compile(rb"[( ]UID (\d+)"), re.compile(rb"[( ]FLAGS \(([^)]*)\)")
 State = dict[str, dict[int, frozenset[str]]]
-Server = Dovecot | Endpoint
+Server = LoopbackServer | Endpoint
 
 
 def account_on(endpoint: Endpoint, address: str, *, protocol: str = "imap", password: str = PASSWORD) -> MailAccount:
@@ -50,12 +50,12 @@ def account_on(endpoint: Endpoint, address: str, *, protocol: str = "imap", pass
     return account
 
 
-def imap_account(dovecot: Dovecot, *, password: str = PASSWORD) -> MailAccount:
-    return account_on(dovecot.imap_endpoint(), dovecot.add_user(), password=password)
+def imap_account(server: LoopbackServer, *, password: str = PASSWORD) -> MailAccount:
+    return account_on(server.imap_endpoint(), server.add_user(), password=password)
 
 
-def pop_account(dovecot: Dovecot, **columns: object) -> MailAccount:
-    account = account_on(dovecot.pop3_endpoint(), dovecot.add_user(), protocol="pop3")
+def pop_account(server: LoopbackServer, **columns: object) -> MailAccount:
+    account = account_on(server.pop3_endpoint(), server.add_user(), protocol="pop3")
     MailAccount.objects.filter(pk=account.pk).update(**columns)
     account.refresh_from_db()
     return account

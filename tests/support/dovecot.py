@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deploy.demo.tls import DemoCertificate
-from deploy.embedded.ports import free_port
-from deploy.embedded.process import Account, give, last_lines, spawn, stop, unprivileged
-
-if TYPE_CHECKING:
-    from webmail.protocols.net import Credential, Endpoint
-
-DOMAIN = "mail.test"
-PASSWORD = "correct horse battery"  # the same for every user, so that a test need not carry it about
+from deploy.embedded.process import give, spawn
+from tests.support.loopback import DOMAIN as DOMAIN
+from tests.support.loopback import PASSWORD as PASSWORD
+from tests.support.loopback import LoopbackServer
 
 CONFIG = """
 base_dir = {home}/run
@@ -127,50 +119,31 @@ service lmtp {{
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Loopback ports: the plain ones offer STARTTLS, those with an s speak TLS at once."""
+class Dovecot(LoopbackServer):
+    """A running Dovecot with its users."""
 
-    imap: int
-    imaps: int
-    pop3: int
-    pop3s: int
-
-
-class Dovecot:
-    """A running Dovecot with its users. Users are made by `add_user` and never shared between tests."""
+    name = "Dovecot"
 
     def __init__(self, home: Path, tls: DemoCertificate, *, storage: str = "maildir", settings: str = "") -> None:
         """`settings` are lines of dovecot.conf that come last, so that they win."""
-        self.home = home
-        self.tls = tls
-        self.ports = Ports(free_port(), free_port(), free_port(), free_port())
+        super().__init__(home, tls)
         self.lmtp_socket = home / "run" / "lmtp"
-        self.users: dict[str, str] = {}
-        self._log = home / "start.log"
         self._storage = storage
         self._settings = settings
-        self._account = unprivileged()
-        self._child: subprocess.Popen[bytes] | None = None
-        self._count = 0
+        self._quota: str | None = None
 
     def start(self) -> None:
         """Write the configuration, start, and return when IMAP answers."""
         import grp
-        import os
-        import pwd
 
-        me = self._account or Account(pwd.getpwuid(os.geteuid()).pw_name, os.geteuid(), os.getegid())
         for folder in (self.home, self.home / "mail", self.home / "run", self.home / "state", self.home / "users"):
-            folder.mkdir(exist_ok=True)
-            folder.chmod(0o755)
-            give(folder, self._account)
+            self._folder(folder)
         config = CONFIG.format(
             home=self.home,
-            account=me.name,
-            group=grp.getgrgid(me.gid).gr_name,
-            uid=me.uid,
-            gid=me.gid,
+            account=self.me.name,
+            group=grp.getgrgid(self.me.gid).gr_name,
+            uid=self.me.uid,
+            gid=self.me.gid,
             tls=self.tls,
             format=self._storage,
             imap=self.ports.imap,
@@ -182,77 +155,22 @@ class Dovecot:
         binary = shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
         if binary is None:
             raise RuntimeError("Dovecot is not installed; deploy/test installs what the tests need.")
-        self._child = spawn(
-            [binary, "-F", "-c", self.home / "dovecot.conf"], log=self._log, cwd=Path("/"), account=self._account
-        )
-        self._wait_for_greeting()
-
-    def _wait_for_greeting(self) -> None:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            assert self._child is not None
-            if self._child.poll() is not None:
-                break
-            try:
-                with socket.create_connection(("127.0.0.1", self.ports.imap), timeout=10) as probe:
-                    if probe.recv(100).startswith(b"* OK"):
-                        return
-            except OSError:
-                time.sleep(0.02)
-        raise RuntimeError(
-            "\n".join(["Dovecot did not start:", *last_lines(self._log), *last_lines(self.home / "dovecot.log")])
-        )
-
-    @property
-    def running(self) -> bool:
-        """Whether `start` was called and `stop` was not."""
-        return self._child is not None
-
-    def stop(self) -> None:
-        """End Dovecot and its sessions; users and mail stay, `start` brings them back on the same ports."""
-        if self._child is not None:
-            stop(self._child, how=signal.SIGTERM)
-            self._child = None
+        argv: list[str | Path] = [binary, "-F", "-c", self.home / "dovecot.conf"]
+        self._children.append(spawn(argv, log=self._log, cwd=Path("/"), account=self._account))
+        self._wait_for_greeting(self.ports.imap, self.home / "dovecot.log")
 
     def add_user(self, name: str | None = None, *, quota: str | None = None) -> str:
         """Make a user and return the address, which is also the sign-in name; `quota` such as "10K" or "5M"."""
-        if name is None:
-            self._count += 1
-            name = f"user{self._count}"
-        extra = f"userdb_quota_rule=*:storage={quota}" if quota else ""
+        self._quota = quota
+        return super().add_user(name)
+
+    def _make_user(self, name: str) -> None:
+        extra = f"userdb_quota_rule=*:storage={self._quota}" if self._quota else ""
         home = self.home / "mail" / name
         home.mkdir()
         give(home, self._account)
         # a file for each, since Dovecot looks only once a second whether a file it knows has changed
         (self.home / "users" / name).write_text(f"{name}:{PASSWORD}::::::{extra}\n")
-        address = f"{name}@{DOMAIN}"
-        self.users[address] = PASSWORD
-        return address
-
-    def imap_endpoint(self, security: str = "tls") -> Endpoint:
-        """Where a session of the app connects for IMAP: `security` is "tls" or "starttls"."""
-        return self._endpoint(self.ports.imaps if security == "tls" else self.ports.imap, security)
-
-    def pop3_endpoint(self, security: str = "tls") -> Endpoint:
-        """Where a session of the app connects for POP3: `security` is "tls" or "starttls"."""
-        return self._endpoint(self.ports.pop3s if security == "tls" else self.ports.pop3, security)
-
-    def _endpoint(self, port: int, security: str) -> Endpoint:
-        from webmail.protocols.net import Endpoint
-
-        return Endpoint(
-            host="localhost",
-            port=port,
-            security="tls" if security == "tls" else "starttls",
-            allow_private=True,
-            ca_pem=self.tls.ca_pem,
-        )
-
-    def credential(self, user: str) -> Credential:
-        """What signs the user in."""
-        from webmail.protocols.net import Credential, Secret
-
-        return Credential(user, Secret(PASSWORD))
 
     def doveadm(self, *words: str, stdin: bytes | None = None) -> str:
         """Run doveadm with this server's configuration and return what it printed; an error ends the test."""

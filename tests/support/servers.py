@@ -1,15 +1,23 @@
-"""Fixtures for Dovecot and the submission server, started once a process when the first test asks."""
+"""Fixtures for the mail servers, started once a process when the first test asks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from deploy.demo.tls import DemoCertificate, ensure_certificate
 from deploy.embedded.process import give, unprivileged
 from tests.stack import RUN_DIR
+from tests.support.courier import Courier
+from tests.support.cyrus import Cyrus
 from tests.support.dovecot import DOMAIN, Dovecot
+from tests.support.loopback import NotUnpacked
 from tests.support.submission import Submission
 
 
@@ -37,6 +45,38 @@ def dovecot(dovecot_server: Dovecot) -> Iterator[Dovecot]:
     yield dovecot_server
     if not dovecot_server.running:
         dovecot_server.start()
+
+
+Unpacked = TypeVar("Unpacked", Cyrus, Courier)
+
+
+def _running(make: Callable[[Path, DemoCertificate], Unpacked], tls: DemoCertificate) -> Iterator[Unpacked]:
+    """The server until the run ends. Where it could not be fetched its tests skip, except where nothing may."""
+    memory = Path("/dev/shm")  # they sync each message to disk, which takes most of a test's time
+    home = Path(tempfile.mkdtemp(prefix="mailroom-test-", dir=memory if os.access(memory, os.W_OK) else RUN_DIR))
+    try:
+        server = make(home, tls)
+        server.start()
+        yield server
+        server.stop()
+    except NotUnpacked as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cyrus(certificates: DemoCertificate) -> Iterator[Cyrus]:
+    """The running Cyrus of this process. Make your own users by `add_user()`."""
+    yield from _running(Cyrus, certificates)
+
+
+@pytest.fixture(scope="session")
+def courier(certificates: DemoCertificate) -> Iterator[Courier]:
+    """The running Courier of this process. Make your own users by `add_user()`."""
+    yield from _running(Courier, certificates)
 
 
 @pytest.fixture(scope="session")
