@@ -137,4 +137,6 @@ class LineStream:
         self.close()
         if isinstance(exc, TimeoutError):
             raise ConnectionLost("no answer in time") from None
+        if isinstance(exc, ssl.SSLError):  # the handshake is behind us, so this is a line that broke
+            raise ConnectionLost("the secured connection broke") from None
         raise classify(exc) from None

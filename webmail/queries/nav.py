@@ -123,9 +123,7 @@ def _folder(box: Mailbox, current: int) -> NavFolder:
         icon=role_icon(box.role),
         unread=box.total if box.role == Mailbox.Role.DRAFTS else box.unread,
         total=box.total,
-        depth=0
-        if box.role or not box.delimiter
-        else box.name.removeprefix("INBOX" + box.delimiter).count(box.delimiter),
+        depth=_depth(box),
         role=box.role,
         current=box.pk == current,
     )

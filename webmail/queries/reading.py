@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core import signing
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts.models import User
 from webmail.models import Flag, Mailbox, MailboxThread, MessageBody, Placement, PopUid, Thread
@@ -134,7 +134,7 @@ def _message(
         unread=not placement.flags & Flag.SEEN,
         starred=bool(placement.flags & Flag.FLAGGED),
         snippet=message.snippet,
-        warnings=tuple(_WARNINGS[code] for code in message.extra.get("warnings", []) if code in _WARNINGS),
+        warnings=tuple(str(_WARNINGS[code]) for code in message.extra.get("warnings", []) if code in _WARNINGS),
         verified=False,
         body_url=settings.CONTENT_ORIGIN + reverse("mail:frame", args=[frame_token(user, message.pk)]),
         body_state=state,
@@ -162,11 +162,11 @@ def _message(
 
 
 _WARNINGS = {
-    "multiple-from": "This message names more than one sender.",
-    "address-in-name": "The sender's name looks like an address, but the real address is another.",
-    "bidi": "The sender's name holds hidden characters that change its reading order.",
-    "malformed-from": "The sender's address is malformed.",
-    "no-from": "This message names no sender.",
+    "multiple-from": gettext_lazy("This message names more than one sender."),
+    "address-in-name": gettext_lazy("The sender's name looks like an address, but the real address is another."),
+    "bidi": gettext_lazy("The sender's name holds hidden characters that change its reading order."),
+    "malformed-from": gettext_lazy("The sender's address is malformed."),
+    "no-from": gettext_lazy("This message names no sender."),
 }
 
 

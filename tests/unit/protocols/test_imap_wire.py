@@ -1,5 +1,6 @@
 """The command layer against servers that lie, stall, flood and hang up."""
 
+import ssl
 from collections import deque
 from types import SimpleNamespace
 
@@ -33,6 +34,17 @@ def end_of(canned: Canned) -> MailServerError:
 def test_rows_come_one_by_one_however_they_are_cut(piece: int) -> None:
     session = session_over(Canned(ROWS + OK, piece=piece))
     assert [row.uid for row in session.fetch_flags(UidSet.span(1, 5)) if isinstance(row, FlagRow)] == [1, 2, 3, 4, 5]
+
+
+def test_an_alert_on_the_secured_line_is_a_connection_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the handshake it says nothing about whether the server can be trusted."""
+    canned = Canned(ROWS)
+
+    def alert(size: int) -> bytes:
+        raise ssl.SSLError(1, "[SSL: TLSV1_ALERT_INTERNAL_ERROR] tlsv1 alert internal error")
+
+    monkeypatch.setattr(canned, "recv", alert)
+    assert isinstance(end_of(canned), ConnectionLost)
 
 
 @pytest.mark.parametrize("cut", range(0, len(ROWS), 9))
