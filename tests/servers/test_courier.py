@@ -179,7 +179,7 @@ def test_a_mailbox_nobody_opened_for_writing_keeps_its_numbering(courier: Courie
     assert box(account, "INBOX").gen == 1
 
 
-def test_pop3_downloads_once_and_deletes_when_told(courier: Courier) -> None:
+def test_pop3_downloads_each_message_once_and_leaves_it_there(courier: Courier) -> None:
     account = pop_account(courier)
     courier.deliver(account.address, *conversations(0, 12))
     sync(account)

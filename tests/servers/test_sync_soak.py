@@ -134,8 +134,9 @@ def test_both_sides_agree_in_the_end(
     check(dovecot, account)
 
 
-@pytest.mark.parametrize("seed", [2, 3])
-@pytest.mark.parametrize(("kind", "prefix"), [("cyrus", ""), ("courier", "INBOX.")])
+@pytest.mark.parametrize(
+    ("kind", "prefix", "seed"), [("cyrus", "", 2), ("cyrus", "", 3), ("courier", "INBOX.", 2)], ids=str
+)
 def test_both_sides_agree_on_other_servers(request: pytest.FixtureRequest, kind: str, prefix: str, seed: int) -> None:
     server: LoopbackServer = request.getfixturevalue(kind)
     account = imap_account(server)
