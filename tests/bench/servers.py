@@ -23,7 +23,7 @@ class Servers:
     dovecots: list[Dovecot] = field(default_factory=list)
     ready: bool = False
 
-    def django(self) -> None:
+    def django(self, *, settings: str = "webmail.settings.prod") -> None:
         """Start Postgres (durable, as for real) and Redis, make an empty migrated database, and set Django up on it."""
         if self.ready:
             return
@@ -31,7 +31,7 @@ class Servers:
         stack.start_postgres(options=("shared_buffers=256MB",))
         postgres.create_database(stack.PG_SOCKETS, DATABASE)
         os.environ |= {
-            "DJANGO_SETTINGS_MODULE": "webmail.settings.prod",
+            "DJANGO_SETTINGS_MODULE": settings,
             "MAILROOM_DATABASE_URL": postgres.database_url(stack.PG_SOCKETS, DATABASE),
             "MAILROOM_SECRET_KEY": secrets.token_urlsafe(48),
             "MAILROOM_INSECURE_HTTP": "1",

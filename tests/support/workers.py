@@ -69,10 +69,18 @@ class Workers:
 
     def stop_at(self, place: str, job: str, *args: object, nth: int = 1, **options: object) -> Stopped:
         """Run a job until SIGSTOP at the place; no other can be run until it was resumed."""
+        stopped = self.may_stop_at(place, job, *args, nth=nth, **options)
+        assert stopped is not None, f"never came to {place!r}"
+        return stopped
+
+    def may_stop_at(self, place: str, job: str, *args: object, nth: int = 1, **options: object) -> Stopped | None:
+        """The same of a job that need not come to the place: None when it has ended. AssertionError when it raised."""
         self._begin(job, args, options, at=place, nth=nth, how="SIGSTOP")
         pid, code = self._answer()
-        assert code is None, f"never came to {place!r}, ended with {code}"
-        return Stopped(self, pid)
+        if code is None:
+            return Stopped(self, pid)
+        self._check(code)
+        return None
 
     def kill(self) -> None:
         """SIGKILL for the job under way, whatever it does at this moment; for another thread, as a server's."""
@@ -86,8 +94,11 @@ class Workers:
         """The exit code of the job under way."""
         _, code = self._answer()
         assert code is not None, "stopped again"
-        assert code <= 0, "\n".join(last_lines(self._log, 40))
+        self._check(code)
         return code
+
+    def _check(self, code: int) -> None:
+        assert code <= 0, "\n".join(last_lines(self._log, 40))
 
     def close(self) -> None:
         """No jobs any more; one that stands still is killed."""
