@@ -159,7 +159,7 @@ def test_unsaved_text_of_a_draft_discarded_elsewhere_goes_on_as_a_new_one(live: 
     draft = saved(page, "First.")
     page.route("**/compose/", lambda route: route.abort())
     write(page, "Second.")
-    expect(page.locator(".composer-state")).to_contain_text("kept")
+    expect(page.locator(".composer-state")).to_contain_text("kept", timeout=PATIENCE * 1000)
     Draft.objects.update(closed_at=timezone.now())
     page.unroute("**/compose/")
     page.goto(f"{live.url}/mail/starred/")
