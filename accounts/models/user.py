@@ -1,6 +1,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
@@ -46,6 +47,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     undo_send_seconds = models.PositiveSmallIntegerField(_("undo send, seconds"), default=10)
     hide_remote_images = models.BooleanField(_("hide remote images"), default=True)
     conversations = models.BooleanField(_("group messages into conversations"), default=True)
+    labels = ArrayField(models.CharField(max_length=100), default=list, editable=False)  # own keywords, to choose from
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

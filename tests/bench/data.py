@@ -217,18 +217,18 @@ def _write(account: MailAccount, inbox: Mailbox, chunk: Sequence[Conversation], 
         _copy_messages(account, letters, thread_of)
         _copy(
             "webmail_placement (account_id, mailbox_id, gen, uid, message_id, thread_id, received_at, flags,"
-            " server_flags, pending_mask, keywords, state, problem)",
+            " server_flags, pending_mask, keywords, server_keywords, pending_keywords, state, problem)",
             (
                 (
                     *(account.pk, inbox.pk, 1, uid, letter.pk, thread_of[letter.pk], letter.at),
-                    *(letter.flags, letter.flags, 0, [], 0, ""),
+                    *(letter.flags, letter.flags, 0, [], [], [], 0, ""),
                 )
                 for uid, letter in enumerate(letters, first_uid)
             ),
         )
         _copy(
             "webmail_mailboxthread (account_id, mailbox_id, thread_id, newest_at, newest_message_id, message_count,"
-            " unread_count, flags_any, has_attachment, has_invite)",
+            " unread_count, flags_any, keywords, has_attachment, has_invite)",
             ((account.pk, inbox.pk, *line(one)) for one in chunk),
         )
 
@@ -285,7 +285,7 @@ def line(conversation: Conversation) -> tuple[object, ...]:
         flags |= letter.flags
     unread = sum(not letter.flags & SEEN for letter in letters)
     attachment, invite = any(letter.attachment for letter in letters), any(letter.invite for letter in letters)
-    return (conversation.pk, newest.at, newest.pk, len(letters), unread, flags, attachment, invite)
+    return (conversation.pk, newest.at, newest.pk, len(letters), unread, flags, [], attachment, invite)
 
 
 def _draw(table: str, count: int) -> list[int]:

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # every tenth UID is missing, so that neither side is one long range
 _PLACEMENTS = """
 INSERT INTO webmail_placement (account_id, mailbox_id, gen, uid, message_id, thread_id, received_at, flags,
-    server_flags, pending_mask, keywords, state, problem)
-SELECT %(account)s, %(mailbox)s, 1, n + n / 9, %(message)s, %(thread)s, now(), 1, 1, 0, '{}', 0, ''
+    server_flags, pending_mask, keywords, server_keywords, pending_keywords, state, problem)
+SELECT %(account)s, %(mailbox)s, 1, n + n / 9, %(message)s, %(thread)s, now(), 1, 1, 0, '{}', '{}', '{}', 0, ''
 FROM generate_series(1, %(count)s) n
 """
 

@@ -175,7 +175,7 @@ def check(server: Server, account: MailAccount) -> None:
         k: (set((a.get(k) or {}).items()) ^ set((b.get(k) or {}).items())) for k in {*a, *b} if a.get(k) != b.get(k)
     }
     assert not RemoteOp.objects.filter(account=account, state__in=["queued", "inflight"]).exists()
-    assert not Placement.objects.filter(account=account, state=0).exclude(pending_mask=0).exists()
+    assert not Placement.objects.filter(account=account, state=0).exclude(pending_mask=0, pending_keywords=[]).exists()
     messages = Message.objects.filter(account=account)
     assert messages.count() == messages.values("fingerprint").distinct().count()
     check_summaries(account)
@@ -204,7 +204,14 @@ def summaries(account: MailAccount) -> tuple[list[object], ...]:
     return (
         list(
             lines.values_list(
-                "mailbox", "thread", "newest_at", "newest_message", "message_count", "unread_count", "flags_any"
+                "mailbox",
+                "thread",
+                "newest_at",
+                "newest_message",
+                "message_count",
+                "unread_count",
+                "flags_any",
+                "keywords",
             )
         ),
         list(threads.values_list("pk", "subject", "newest_at", "message_count", "participants")),

@@ -25,6 +25,7 @@ class BulkJob(models.Model):
     kind = models.CharField(max_length=20)
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="+")
     destination = models.ForeignKey(Mailbox, on_delete=models.CASCADE, null=True, related_name="+")
+    keyword = models.CharField(max_length=100, blank=True)  # of a label that comes or goes
     placements = ArrayField(models.BigIntegerField())
     total = models.PositiveIntegerField()
     done = models.PositiveIntegerField(default=0)

@@ -35,12 +35,14 @@ WITH gate AS (
     RETURNING mailbox_id
 ), written AS (
     INSERT INTO webmail_placement AS view (account_id, mailbox_id, gen, message_id, thread_id, received_at, flags,
-        server_flags, pending_mask, keywords, origin_id, state, problem)
-    SELECT account_id, mailbox_id, gen, message_id, thread_id, received_at, flags, flags, 0, keywords, origin_id, 0, ''
+        server_flags, pending_mask, keywords, server_keywords, pending_keywords, origin_id, state, problem)
+    SELECT account_id, mailbox_id, gen, message_id, thread_id, received_at, flags, flags, 0, keywords, keywords, '{}',
+           origin_id, 0, ''
     FROM wanted
     ON CONFLICT (origin_id, mailbox_id) WHERE origin_id IS NOT NULL DO UPDATE SET gen = excluded.gen,
         message_id = excluded.message_id, thread_id = excluded.thread_id, received_at = excluded.received_at,
-        flags = excluded.flags, server_flags = excluded.flags, keywords = excluded.keywords, state = 0, gone_at = NULL
+        flags = excluded.flags, server_flags = excluded.flags, keywords = excluded.keywords,
+        server_keywords = excluded.keywords, state = 0, gone_at = NULL
     WHERE (view.gen, view.message_id, view.thread_id, view.received_at, view.flags, view.keywords, view.state)
         IS DISTINCT FROM (excluded.gen, excluded.message_id, excluded.thread_id, excluded.received_at,
            excluded.flags, excluded.keywords, 0)

@@ -28,7 +28,7 @@ class Flag(IntFlag):
 
     @classmethod
     def from_wire(cls, flags: "frozenset[str] | set[str]") -> "tuple[int, list[str]]":
-        """The bits of a FETCH FLAGS list and the remaining keywords, sorted."""
+        """The bits of a FETCH FLAGS list and the remaining keywords, sorted; they are equal whatever their case."""
         bits, keywords = 0, []
         for flag in flags:
             bit = _BITS.get(flag.lower())
@@ -37,7 +37,7 @@ class Flag(IntFlag):
                     keywords.append(flag[:100])
             else:
                 bits |= bit
-        return bits, sorted(keywords)
+        return bits, sorted({word.lower(): word for word in sorted(keywords)}.values())
 
 
 _WIRE = {
@@ -60,6 +60,9 @@ class Placement(models.Model):
     ``pending_mask``, which a RemoteOp still owes to the server. A placement without ``uid`` was put here by a local
     move whose UID at the destination is not known yet.
 
+    ``keywords`` and ``server_keywords`` are the same for keywords that are no bits (labels), as a server spells them,
+    without two that differ in case alone; ``pending_keywords`` is their mask, in lower case.
+
     In a labelled mailbox ``labels`` are what people see and ``server_labels`` what the server last said, else null.
     A placement with an ``origin`` is the view of that one in a label's mailbox: derived, without UID, never acted on.
     """
@@ -81,6 +84,8 @@ class Placement(models.Model):
     server_flags = models.SmallIntegerField(default=0)
     pending_mask = models.SmallIntegerField(default=0)
     keywords = ArrayField(models.CharField(max_length=100), default=list)
+    server_keywords = ArrayField(models.CharField(max_length=100), default=list)
+    pending_keywords = ArrayField(models.CharField(max_length=100), default=list)
     labels = ArrayField(models.TextField(), null=True)
     server_labels = ArrayField(models.TextField(), null=True)
     origin = models.ForeignKey(  # a view that lost its origin is dropped with the next look at its conversation

@@ -39,6 +39,7 @@ class RemoteOp(models.Model):
 
     class Kind(models.TextChoices):
         FLAGS = "flags"
+        KEYWORDS = "keywords"  # args: {"add": [keywords], "remove": [keywords]}
         LABELS = "labels"  # args: {"add": [mailbox ids], "remove": [mailbox ids]}, the mailboxes being views
         MOVE = "move"
         COPY = "copy"

@@ -12,6 +12,7 @@ from django.db import connection
 
 from .label_views import refresh_views
 
+# Keywords are atoms, without spaces: joined and split again they cost next to nothing where there are none.
 # Both halves of the join key are arrays: a batch touches one or two mailboxes and up to a thousand threads.
 _LINES = """
 WITH fresh AS (
@@ -20,10 +21,15 @@ WITH fresh AS (
            count(DISTINCT p.message_id) AS message_count,
            count(DISTINCT p.message_id) FILTER (WHERE p.flags & 1 = 0) AS unread_count,
            bit_or(p.flags) AS flags_any,
+           string_agg(nullif(array_to_string(p.keywords, ' '), ''), ' ') AS words,
            bool_or(m.has_attachment) AS has_attachment, bool_or(m.has_invite) AS has_invite
     FROM webmail_placement p JOIN webmail_message m ON m.id = p.message_id
     WHERE p.mailbox_id = ANY(%(mailboxes)s) AND p.thread_id = ANY(%(threads)s) AND p.state = 0 AND p.flags & 32 = 0
     GROUP BY p.mailbox_id, p.thread_id
+), lines AS (
+    SELECT fresh.*, CASE WHEN words IS NULL THEN '{}' ELSE ARRAY(
+        SELECT word FROM (SELECT DISTINCT unnest(string_to_array(words, ' ')) AS word) each ORDER BY word COLLATE "C"
+    ) END::varchar(100)[] AS keywords FROM fresh
 ), old AS (
     SELECT id, mailbox_id, thread_id, message_count, unread_count FROM webmail_mailboxthread
     WHERE mailbox_id = ANY(%(mailboxes)s) AND thread_id = ANY(%(threads)s)
@@ -32,18 +38,19 @@ WITH fresh AS (
         SELECT o.id FROM old o LEFT JOIN fresh f USING (mailbox_id, thread_id) WHERE f.thread_id IS NULL)
 ), written AS (
     INSERT INTO webmail_mailboxthread AS line (account_id, mailbox_id, thread_id, newest_at, newest_message_id,
-        message_count, unread_count, flags_any, has_attachment, has_invite)
+        message_count, unread_count, flags_any, keywords, has_attachment, has_invite)
     SELECT account_id, mailbox_id, thread_id, newest_at, newest_message_id,
-        message_count, unread_count, flags_any, has_attachment, has_invite
-    FROM fresh
+        message_count, unread_count, flags_any, keywords, has_attachment, has_invite
+    FROM lines
     ON CONFLICT (mailbox_id, thread_id) DO UPDATE SET newest_at = excluded.newest_at,
         newest_message_id = excluded.newest_message_id, message_count = excluded.message_count,
         unread_count = excluded.unread_count, flags_any = excluded.flags_any,
-        has_attachment = excluded.has_attachment, has_invite = excluded.has_invite
+        keywords = excluded.keywords, has_attachment = excluded.has_attachment, has_invite = excluded.has_invite
     WHERE (line.newest_at, line.newest_message_id, line.message_count, line.unread_count, line.flags_any,
-           line.has_attachment, line.has_invite)
+           line.keywords, line.has_attachment, line.has_invite)
         IS DISTINCT FROM (excluded.newest_at, excluded.newest_message_id, excluded.message_count,
-           excluded.unread_count, excluded.flags_any, excluded.has_attachment, excluded.has_invite)
+           excluded.unread_count, excluded.flags_any, excluded.keywords, excluded.has_attachment,
+           excluded.has_invite)
 ), delta AS (
     SELECT mailbox_id, sum(coalesce(f.message_count, 0) - coalesce(o.message_count, 0)) AS total,
            sum(coalesce(f.unread_count, 0) - coalesce(o.unread_count, 0)) AS unread

@@ -1,3 +1,4 @@
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from accounts.models import MailAccount
@@ -44,6 +45,7 @@ class MailboxThread(models.Model):
     message_count = models.PositiveIntegerField()
     unread_count = models.PositiveIntegerField()
     flags_any = models.SmallIntegerField(default=0)  # the union of the messages' flags
+    keywords = ArrayField(models.CharField(max_length=100), default=list)  # and of their keywords, sorted
     has_attachment = models.BooleanField(default=False)
     has_invite = models.BooleanField(default=False)
 
@@ -57,6 +59,7 @@ class MailboxThread(models.Model):
                 condition=models.Q(unread_count__gt=0),
             ),
             models.Index(fields=["newest_message"], name="line_newest_message"),
+            models.Index(fields=["account"], name="line_labelled", condition=~models.Q(keywords=[])),
         ]
 
     def __str__(self) -> str:

@@ -73,7 +73,7 @@ def what(op: RemoteOp, count: int) -> str:
     to = display_name(op.destination) if op.destination else ""
     if op.kind == Kind.FLAGS:
         return _marking(op.set_flags, op.clear_flags, count)
-    if op.kind == Kind.LABELS:
+    if op.kind in (Kind.LABELS, Kind.KEYWORDS):
         return ngettext("Changing the labels of %d message", "Changing the labels of %d messages", count) % count
     if op.kind in (Kind.MOVE, Kind.COPY, Kind.EXPUNGE):
         words = {

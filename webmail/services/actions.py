@@ -143,6 +143,7 @@ def copy(user: User, spots: list[Spot], destination: Mailbox) -> Action:
             flags=spot.flags,
             server_flags=spot.flags,
             keywords=sources[spot.placement].keywords,
+            server_keywords=sources[spot.placement].keywords,
         )
         for spot in copying
     )

@@ -48,11 +48,12 @@ def record(
     not_before: datetime | None = None,
     copies: Mapping[int, int] | None = None,
     labels: Mapping[str, list[int]] | None = None,
+    words: Mapping[str, list[str]] | None = None,
 ) -> None:
     """One RemoteOp per mailbox and 500 messages; wakes the accounts once the transaction commits.
 
     ``copies`` maps each placement to the one that stands for its copy: the operation is about that, and only names
-    the other as its source. ``labels`` are the views whose labels come ("add") and go ("remove").
+    the other as its source. ``labels`` are the views whose labels come ("add") and go ("remove"), ``words`` keywords.
 
     POP3 accounts have no folders or flags on the server, so nothing is owed to it.
     """
@@ -73,7 +74,7 @@ def record(
             set_flags=set_flags,
             clear_flags=clear_flags,
             not_before=not_before,
-            args={"sources": [spot.placement for spot in chunk]} if copies else dict(labels or {}),
+            args={"sources": [spot.placement for spot in chunk]} if copies else dict(labels or words or {}),
         )
         for (account, mailbox, gen), members in groups.items()
         if account in remote

@@ -12,7 +12,7 @@ from webmail.jobs import Job, enqueue_on_commit
 from webmail.models import Action, BulkJob, Draft, Mailbox, Outgoing, Placement, RemoteOp
 from webmail.models.folder_tree import reappear
 
-from . import actions, drafts, labels, mailboxes, ops, targets
+from . import actions, drafts, keywords, labels, mailboxes, ops, targets
 
 Before = tuple[int, int | None]  # generation and UID of a placement before it was moved
 
@@ -59,6 +59,12 @@ def newest(user: User) -> Action | None:
 def _flags(user: User, action: Action, step: dict[str, Any]) -> None:
     spots = targets.lock(targets.visible(user).filter(pk__in=step["placements"]))
     actions.change_flags(user, "undo", spots, set_=step["set"], clear=step["clear"])
+
+
+def _keywords(user: User, action: Action, step: dict[str, Any]) -> None:
+    """As of marks, nothing is cancelled: what undoes each other is never sent."""
+    spots = targets.lock(targets.visible(user).filter(pk__in=step["placements"]))
+    keywords.change(user, "undo", spots, add=step["add"], remove=step["remove"])
 
 
 def _move(user: User, action: Action, step: dict[str, Any]) -> None:
@@ -196,7 +202,10 @@ def _take_out(op: RemoteOp, placements: Collection[int]) -> dict[int, int | None
 def _lead_back(cancelled: Mapping[int, Before], left: int, home: Mailbox) -> None:
     """Marks given where the messages never came to be are given where they are, in the order they were given."""
     marks = RemoteOp.objects.select_for_update().filter(
-        kind=RemoteOp.Kind.FLAGS, state=RemoteOp.State.QUEUED, mailbox=left, placements__overlap=list(cancelled)
+        kind__in=[RemoteOp.Kind.FLAGS, RemoteOp.Kind.KEYWORDS],
+        state=RemoteOp.State.QUEUED,
+        mailbox=left,
+        placements__overlap=list(cancelled),
     )
     for op in marks.order_by("id"):
         by_gen: dict[int, dict[int, int | None]] = {}
@@ -214,11 +223,13 @@ def _lead_back(cancelled: Mapping[int, Before], left: int, home: Mailbox) -> Non
                 uids=list(members.values()),
                 set_flags=op.set_flags,
                 clear_flags=op.clear_flags,
+                args=op.args,
             )
 
 
 _STEPS = {
     "flags": _flags,
+    "keywords": _keywords,
     "labels": _labels,
     "move": _move,
     "restore": _restore,

@@ -13,7 +13,7 @@ from webmail.models import Mailbox, RemoteOp
 from webmail.queries import unsynced as reading
 from webmail.queries.nav import waiting_or_refused
 
-from . import actions, labels, mailboxes, ops, targets
+from . import actions, keywords, labels, mailboxes, ops, targets
 from .mailboxes import NotPossible
 from .ops import Spot
 
@@ -79,6 +79,11 @@ def _flags(user: User, op: RemoteOp) -> None:
     actions.change_flags(user, "flags", spots, set_=op.set_flags, clear=op.clear_flags)
 
 
+def _keywords(user: User, op: RemoteOp) -> None:
+    spots = _still(user, op, op.placements, here=False)
+    keywords.change(user, "label", spots, add=op.args["add"], remove=op.args["remove"])
+
+
 def _labels(user: User, op: RemoteOp) -> None:
     labels.change(user, "move", _still(user, op, op.placements), add=op.args["add"], remove=op.args["remove"])
 
@@ -122,6 +127,7 @@ def _subscribe(user: User, op: RemoteOp) -> None:
 
 _AGAIN: dict[RemoteOp.Kind, Callable[[User, RemoteOp], None]] = {
     Kind.FLAGS: _flags,
+    Kind.KEYWORDS: _keywords,
     Kind.LABELS: _labels,
     Kind.MOVE: _move,
     Kind.COPY: _copy,

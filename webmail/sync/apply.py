@@ -30,7 +30,7 @@ T = TypeVar("T")
 _CROSSED = frozenset({"23505", "40001", "40P01", "55P03"})  # unique, serialization, deadlock, lock timeout
 _COUNT = "UPDATE webmail_mailbox SET total = total + %s, unread = unread + %s WHERE id = %s"
 _LINE = """webmail_mailboxthread (account_id, mailbox_id, thread_id, newest_at, newest_message_id, message_count,
-unread_count, flags_any, has_attachment, has_invite)"""
+unread_count, flags_any, keywords, has_attachment, has_invite)"""
 
 
 @dataclass(slots=True)
@@ -106,6 +106,7 @@ def _line(spot: Spot, line: LineDigest) -> tuple[object, ...]:
         line.count,
         line.unread,
         line.flags_any,
+        sorted(line.keywords),
         line.has_attachment,
         line.has_invite,
     )

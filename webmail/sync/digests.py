@@ -29,6 +29,7 @@ class LineDigest:
     newest_at: datetime
     newest_message: int
     flags_any: int = 0
+    keywords: set[str] = field(default_factory=set)
     has_attachment: bool = False
     has_invite: bool = False
     members: set[int] = field(default_factory=set)
@@ -88,6 +89,7 @@ def line_digests(placed: Iterable[tuple[Incoming, int, int]]) -> list[LineDigest
         if not row.flags & Flag.SEEN:
             line.unread_members.add(message)
         line.flags_any |= row.flags
+        line.keywords.update(row.keywords)
         line.has_attachment = line.has_attachment or row.has_attachment
         line.has_invite = line.has_invite or row.has_invite
     return list(lines.values())

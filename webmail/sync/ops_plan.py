@@ -7,7 +7,8 @@ operations that one command (or one for each kind of mark) can carry.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-FLAGS, LABELS, MOVE, COPY, EXPUNGE = "flags", "labels", "move", "copy", "expunge"
+FLAGS, KEYWORDS, LABELS, MOVE, COPY, EXPUNGE = "flags", "keywords", "labels", "move", "copy", "expunge"
+MARKS = frozenset({FLAGS, KEYWORDS})
 CREATE, RENAME, REMOVE, SUBSCRIBE = "create", "rename", "remove", "subscribe"
 FOLDERS = frozenset({CREATE, RENAME, REMOVE, SUBSCRIBE})
 
@@ -27,6 +28,8 @@ class Op:
     clear_flags: int = 0
     inflight: bool = False
     sources: tuple[int, ...] = ()
+    add: tuple[str, ...] = ()  # keywords
+    remove: tuple[str, ...] = ()
 
     @property
     def about(self) -> frozenset[int]:
@@ -72,6 +75,22 @@ class Batch:
             groups.setdefault(change, []).append(placement)
         return groups
 
+    def keywords(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]]:
+        """The net effect of all changes of keywords in order: added and removed ones, to placements."""
+        net: dict[int, tuple[dict[str, str], dict[str, str]]] = {}
+        for op in self.ops:
+            coming, going = ({word.lower(): word for word in words} for words in (op.add, op.remove))
+            for placement in op.placements:
+                add, remove = net.get(placement, ({}, {}))
+                net[placement] = (
+                    {key: word for key, word in add.items() if key not in going} | coming,
+                    {key: word for key, word in remove.items() if key not in coming} | going,
+                )
+        groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
+        for placement, (add, remove) in net.items():
+            groups.setdefault((tuple(sorted(add.values())), tuple(sorted(remove.values()))), []).append(placement)
+        return groups
+
 
 def batches(ops: Sequence[Op]) -> list[Batch]:
     """The operations in order, neighbours of one kind and place joined. Uncertain ones stay by themselves."""
@@ -80,10 +99,10 @@ def batches(ops: Sequence[Op]) -> list[Batch]:
         last = found[-1] if found else None
         if (
             last is not None
-            and op.kind in (FLAGS, MOVE, EXPUNGE)
+            and op.kind in (*MARKS, MOVE, EXPUNGE)
             and (last.kind, last.mailbox, last.gen, last.destination) == (op.kind, op.mailbox, op.gen, op.destination)
             and last.uncertain == op.inflight
-            and (op.kind == FLAGS or not set(op.placements) & last.items.keys())
+            and (op.kind in MARKS or not set(op.placements) & last.items.keys())
         ):
             last.ops.append(op)
         else:

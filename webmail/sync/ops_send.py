@@ -52,6 +52,24 @@ def _kept(selected: Selected, bits: int) -> tuple[list[str], int]:
     return [flag.wire for flag in flags if not flag & lost], lost
 
 
+def send_keywords(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
+    """STORE of keyword deltas, as of flags. What the mailbox does not keep stays here and is not sent."""
+    assert source is not None
+    uids = ops_resolve.resolve(run, batch, source)
+    selected = _select(run, source) if uids is not None else None
+    if uids is None or selected is None:
+        return None
+    changes = batch.keywords()
+    words = {word for both in changes for part in both for word in part}
+    unkept = {word.lower() for word in words if not selected.keeps_flag(word)}
+    for (to_add, to_remove), placements in changes.items():
+        targets = UidSet.collect(uid for placement in placements if (uid := uids.get(placement)))
+        add, remove = ([word for word in part if word.lower() not in unkept] for part in (to_add, to_remove))
+        if targets and (add or remove):
+            run.session.store_flags(targets, add=add, remove=remove)
+    return partial(ops_settle.keywords_done, batch, source, unkept=unkept)
+
+
 def send_labels(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
     """STORE of label deltas, in the names the labels have now. A message that is gone needs none."""
     assert source is not None
@@ -253,6 +271,7 @@ def _select(run: Run, box: Mailbox, *, read_only: bool = False) -> Selected | No
 
 SENDERS: dict[str, Sender] = {
     RemoteOp.Kind.FLAGS: send_flags,
+    RemoteOp.Kind.KEYWORDS: send_keywords,
     RemoteOp.Kind.LABELS: send_labels,
     RemoteOp.Kind.MOVE: send_move,
     RemoteOp.Kind.COPY: send_copy,

@@ -14,9 +14,9 @@ from webmail.models.folder_tree import reappear, take_wire_name
 from webmail.models.label_views import rename_label
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.protocols.values import UidSet
-from webmail.sync import labels
+from webmail.sync import keywords, labels
 from webmail.sync.folders import shown_name
-from webmail.sync.ops_plan import COPY, CREATE, FLAGS, FOLDERS, LABELS, MOVE, REMOVE, RENAME, SUBSCRIBE, Batch
+from webmail.sync.ops_plan import COPY, CREATE, FLAGS, FOLDERS, KEYWORDS, LABELS, MOVE, REMOVE, RENAME, SUBSCRIBE, Batch
 from webmail.sync.owed import folders, label_change, label_names, still_pending
 from webmail.sync.sql import change
 from webmail.sync.vanish import hide_mailbox
@@ -51,6 +51,13 @@ def flags_done(batch: Batch, *, unkept: int) -> set[int]:
         change(_SENT, [to_set & ~unkept, to_clear & ~unkept, bits, placements, keeps])
     _close(batch, RemoteOp.State.DONE)
     return set()  # people saw it when it was done
+
+
+def keywords_done(batch: Batch, source: Mailbox, *, unkept: Collection[str]) -> set[int]:
+    """The server has the keywords, but for those it does not keep. People saw it when it was done."""
+    keywords.settle(source.account_id, batch.keywords(), unkept=unkept, besides=batch.ids)
+    _close(batch, RemoteOp.State.DONE)
+    return set()
 
 
 def labels_done(batch: Batch, source: Mailbox) -> set[int]:
@@ -143,6 +150,8 @@ def revert(batch: Batch, words: str) -> set[int]:
     placements = list(Placement.objects.filter(pk__in=batch.items).order_by("pk").select_for_update())
     if batch.kind == FLAGS:
         _revert_flags(batch)
+    elif batch.kind == KEYWORDS and placements:
+        keywords.take_back(placements[0].account_id, batch.keywords(), besides=batch.ids)
     elif batch.kind == LABELS and batch.mailbox is not None:
         labels.take_back(placements[0].account_id if placements else 0, list(batch.items), besides=batch.ids)
     elif batch.kind == MOVE:

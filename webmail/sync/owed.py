@@ -26,9 +26,9 @@ LEFT JOIN webmail_remoteop op ON op.account_id = p.account_id AND op.kind = 'fla
      AND op.state IN ('queued', 'inflight') AND p.id = ANY(op.placements) AND op.id <> ALL(%s)
 WHERE p.id = ANY(%s) GROUP BY p.id
 """
-_LABELS = """
+_CHANGES = """
 SELECT placement, op.args FROM webmail_remoteop op, unnest(op.placements) AS placement
-WHERE op.account_id = %s AND op.kind = 'labels' AND op.state IN ('queued', 'inflight')
+WHERE op.account_id = %s AND op.kind = %s AND op.state IN ('queued', 'inflight')
   AND placement = ANY(%s) AND op.id <> ALL(%s) ORDER BY op.id
 """
 _NAMES = "SELECT id, label FROM webmail_mailbox WHERE account_id = %s AND label <> ''"
@@ -100,12 +100,24 @@ def owed_labels(
 ) -> dict[int, list[LabelChange]]:
     """For each placement the label changes that open operations other than these still owe, in their order."""
     with connection.cursor() as cursor:
-        cursor.execute(_LABELS, [account_id, list(placements), list(besides)])
+        cursor.execute(_CHANGES, [account_id, "labels", list(placements), list(besides)])
         rows = cursor.fetchall()
     names = label_names(account_id) if rows else {}
     found: dict[int, list[LabelChange]] = {}
     for placement, args in rows:
         found.setdefault(placement, []).append(label_change(args, names))
+    return found
+
+
+def owed_keywords(account_id: int, placements: Collection[int], *, besides: Collection[int]) -> dict[int, set[str]]:
+    """For each placement the keywords, in lower case, about which open operations other than these still owe a word."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGES, [account_id, "keywords", list(placements), list(besides)])
+        rows = cursor.fetchall()
+    found: dict[int, set[str]] = {}
+    for placement, args in rows:
+        wanted: dict[str, list[str]] = json.loads(args) if isinstance(args, str) else args
+        found.setdefault(placement, set()).update(word.lower() for words in wanted.values() for word in words)
     return found
 
 

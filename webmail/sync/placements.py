@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from webmail.models import Placement
+from webmail.sync.keywords import seen
 from webmail.sync.messages import Stored
 from webmail.sync.rows import Incoming
 from webmail.sync.sql import ask, change, copy
@@ -11,7 +12,7 @@ from webmail.sync.sql import ask, change, copy
 LIVE, GONE, UNFETCHABLE = (int(state) for state in Placement.State)
 
 _HERE = """
-SELECT uid, id, message_id, thread_id, server_flags, state, keywords, problem FROM webmail_placement
+SELECT uid, id, message_id, thread_id, server_flags, state, server_keywords, problem FROM webmail_placement
 WHERE mailbox_id = %s AND gen = %s AND uid = ANY(%s) AND uid BETWEEN %s AND %s
 """
 _WAITING = """
@@ -22,17 +23,18 @@ ORDER BY id FOR NO KEY UPDATE
 _BIND = """
 UPDATE webmail_placement
 SET gen = %s, uid = %s, modseq = %s, server_flags = %s, flags = (%s::int & ~pending_mask::int) | (flags & pending_mask),
-    keywords = %s, received_at = %s, state = 0, gone_at = NULL, problem = ''
+    keywords = :seen, server_keywords = %s, received_at = %s, state = 0, gone_at = NULL, problem = ''
 WHERE id = %s
-"""
+""".replace(":seen", seen("%s"))
 _RENEW = """
 UPDATE webmail_placement
 SET message_id = %s, thread_id = %s, server_flags = %s, flags = (%s::int & ~pending_mask::int) | (flags & pending_mask),
-    modseq = %s, keywords = %s, received_at = coalesce(%s, received_at), state = %s, problem = %s, gone_at = NULL
+    modseq = %s, keywords = :seen, server_keywords = %s, received_at = coalesce(%s, received_at), state = %s,
+    problem = %s, gone_at = NULL
 WHERE id = %s AND state = %s
-"""
+""".replace(":seen", seen("%s"))
 _PLACEMENT = """webmail_placement (account_id, mailbox_id, gen, uid, message_id, thread_id, received_at, modseq, flags,
-server_flags, pending_mask, keywords, state, problem, labels, server_labels)"""
+server_flags, pending_mask, keywords, server_keywords, pending_keywords, state, problem, labels, server_labels)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Here:
     thread: int
     server_flags: int
     state: int
-    keywords: tuple[str, ...]
+    server_keywords: tuple[str, ...]
     problem: str
 
 
@@ -84,8 +86,8 @@ def bind(spot: Spot, rows: Sequence[Incoming], here: Mapping[int, Here], known: 
     waiting = ask(_WAITING, [spot.mailbox_id, list(wanted), spot.gen])
     pairs = [(pk, wanted[message].pop(0)) for pk, message in waiting if wanted[message]]
     for pk, row in pairs:
-        values = [spot.gen, row.uid, row.modseq, row.flags, row.flags, list(row.keywords), row.received_at, pk]
-        change(_BIND, values)
+        words = list(row.keywords)
+        change(_BIND, [spot.gen, row.uid, row.modseq, row.flags, row.flags, words, words, row.received_at, pk])
     return frozenset(row.uid for _, row in pairs)
 
 
@@ -98,9 +100,10 @@ def update(rows: Sequence[Incoming], here: Mapping[int, Here], known: Mapping[st
             continue
         state = UNFETCHABLE if row.problem else LIVE
         wanted = (message.id, message.thread, row.flags, state, row.keywords, row.problem)
-        if (at.message, at.thread, at.server_flags, at.state, at.keywords, at.problem) != wanted:
+        if (at.message, at.thread, at.server_flags, at.state, at.server_keywords, at.problem) != wanted:
             received_at = row.received_at if message.id != at.message else None
-            values = [message.id, message.thread, row.flags, row.flags, row.modseq, list(row.keywords), received_at]
+            words = list(row.keywords)
+            values = [message.id, message.thread, row.flags, row.flags, row.modseq, words, words, received_at]
             changed += change(_RENEW, [*values, state, row.problem, at.id, at.state])
     return changed
 
@@ -123,6 +126,8 @@ def make(spot: Spot, rows: Sequence[Incoming], known: Mapping[str, Stored]) -> N
                 row.flags,
                 0,
                 list(row.keywords),
+                list(row.keywords),
+                [],
                 UNFETCHABLE if row.problem else LIVE,
                 row.problem,
                 *_labels(spot, row),

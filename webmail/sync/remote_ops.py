@@ -19,7 +19,7 @@ from webmail.models import Mailbox, RemoteOp
 from webmail.protocols.errors import CommandFailed
 from webmail.sync import failpoints, ops_send, ops_settle
 from webmail.sync.apply import replayed
-from webmail.sync.ops_plan import FOLDERS, Batch, Held, Op, batches, free_to_run
+from webmail.sync.ops_plan import FOLDERS, KEYWORDS, Batch, Held, Op, batches, free_to_run
 from webmail.sync.run import Run
 
 MOST_TRIES = 8
@@ -78,6 +78,8 @@ def _value(row: RemoteOp) -> Op:
         clear_flags=row.clear_flags,
         inflight=row.state == RemoteOp.State.INFLIGHT,
         sources=tuple(row.args.get("sources", ())),
+        add=tuple(row.args["add"]) if row.kind == KEYWORDS else (),
+        remove=tuple(row.args["remove"]) if row.kind == KEYWORDS else (),
     )
 
 

@@ -13,6 +13,7 @@ from webmail.models import Flag
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.protocols.values import FlagRow, UidSet
 from webmail.sync import labels
+from webmail.sync.keywords import seen
 from webmail.sync.label_names import label_texts
 from webmail.sync.owed import leaving_uids
 from webmail.sync.placements import GONE, LIVE, Spot, placements_here
@@ -30,13 +31,14 @@ RETURNING thread_id
 """
 _CHANGE = """
 UPDATE webmail_placement p
-SET server_flags = new.flags, modseq = coalesce(new.modseq, p.modseq), keywords = new.words,
+SET server_flags = new.flags, modseq = coalesce(new.modseq, p.modseq), server_keywords = new.words,
+    keywords = :seen,
     flags = (new.flags & ~p.pending_mask::int) | (p.flags & p.pending_mask)
 FROM (SELECT id, flags, modseq,
              coalesce(string_to_array(nullif(words, ''), ' ')::varchar(100)[], '{}') AS words
       FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::text[]) AS row(id, flags, modseq, words)) new
 WHERE p.id = new.id RETURNING p.thread_id
-"""
+""".replace(":seen", seen("new.words", "p."))
 _STORED_RANGES = """
 SELECT min(uid), max(uid) FROM (
     SELECT uid, uid - row_number() OVER (ORDER BY uid) AS island FROM webmail_placement
@@ -64,7 +66,7 @@ def change_flags(spot: Spot, rows: Sequence[FlagRow]) -> tuple[int, set[int]]:
     changes = []
     for uid, at in here.items():
         flags, keywords = Flag.from_wire(latest[uid].flags)
-        if at.state == LIVE and (at.server_flags, at.keywords) != (flags, tuple(keywords)):
+        if at.state == LIVE and (at.server_flags, at.server_keywords) != (flags, tuple(keywords)):
             changes.append((at.id, flags, latest[uid].modseq, " ".join(keywords)))
     threads = _write(changes) if changes else set()
     relabelled = labels.note(spot, {at.id: label_texts(latest[uid].labels) for uid, at in here.items()})

@@ -60,3 +60,24 @@ def test_a_folder_is_not_deleted_while_mail_waits_to_leave_it() -> None:
 def test_a_copy_keeps_its_order_with_what_happens_to_its_original() -> None:
     copy = Op(2, "copy", 1, 1, 2, (10,), (1,), sources=(1,))
     assert [op.id for op in free_to_run([move(1, (1,)), copy, flags(3, (10,), set_=SEEN)], {1})] == []
+
+
+def words(pk: int, placements: tuple[int, ...], *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()) -> Op:
+    return Op(pk, "keywords", 1, 1, None, placements, placements, add=add, remove=remove)
+
+
+def test_of_keywords_that_undo_each_other_the_last_is_sent_whatever_its_case() -> None:
+    found = batches(
+        [
+            words(1, (1, 2), add=("$label1", "Pier")),
+            words(2, (1,), remove=("$Label1",)),
+            words(3, (2,), remove=("Old",)),
+        ]
+    )
+    assert len(found) == 1
+    assert found[0].keywords() == {(("Pier",), ("$Label1",)): [1], (("$label1", "Pier"), ("Old",)): [2]}
+
+
+def test_keywords_and_marks_do_not_share_a_batch() -> None:
+    found = batches([words(1, (1,), add=("a",)), flags(2, (1,), set_=SEEN), words(3, (1,), add=("b",))])
+    assert [batch.kind for batch in found] == ["keywords", "flags", "keywords"]
