@@ -3,6 +3,7 @@ import { checked, focusedRow, one, onPhone, openRow, reading, rows, words } from
 import { backToList, openThread } from "./panes.js";
 import { clearSelection } from "./selection.js";
 
+const ON_MARKS = new Set(["star", "unstar", "label", "unlabel"]); // the open conversation shows them too
 const LEAVES = new Set(["archive", "delete", "junk", "notjunk", "move", "empty"]);
 
 /** Conversations that an action without further words is about: ticked ones, else the row with focus, else the open one. */
@@ -13,7 +14,7 @@ export function subject() {
   return { rows: row ? [row] : [], all: false };
 }
 
-export async function act(action, { threads, mailbox, to, everything = false, message } = {}) {
+export async function act(action, { threads, mailbox, to, keyword, name, everything = false, message } = {}) {
   const values = { action, mailbox: mailbox ?? one('#list-form [name="mailbox"]')?.value ?? "" };
   // a row says which mailbox it stands in: a list of several mailboxes must not move copies that lie elsewhere
   const places = (threads ?? []).map((id) => place(id, mailbox)).filter(Boolean);
@@ -21,6 +22,8 @@ export async function act(action, { threads, mailbox, to, everything = false, me
   else if (threads?.length) values.thread = threads;
   if (message) values.message = message;
   if (to) values.to = to;
+  if (keyword) values[action] = keyword;
+  if (name) values.new_label = name;
   if (everything) values.scope = "all";
   const touched = (threads ?? []).map((id) => document.getElementById(`t-${id}`)).filter(Boolean);
   if (LEAVES.has(action) && reading() && threads?.includes(reading().dataset.thread)) openNext(threads);
@@ -72,24 +75,27 @@ export async function perform(action) {
   if (!threads.length) return;
   const mailbox = about.rows[0]?.dataset.mailbox;
   if (action === "star" && (about.rows[0]?.hasAttribute("data-starred") || one('#reading [name="action"][value="unstar"]'))) action = "unstar";
-  if (action === "move" || action === "copy") {
+  if (["move", "copy", "label"].includes(action)) {
     const to = await new Promise((answer) => {
-      document.dispatchEvent(new CustomEvent("mailroom:choose-folder", { detail: { answer, label: action } }));
+      document.dispatchEvent(new CustomEvent("mailroom:choose", { detail: { answer, label: action } }));
     });
-    if (to) await act(action, { threads, mailbox, to, everything: about.all });
+    if (to) await act(action, { threads, mailbox, [action === "label" ? "keyword" : "to"]: to, everything: about.all });
   } else {
     await act(action, { threads, mailbox, everything: about.all });
   }
-  if (reading() && ["star", "unstar"].includes(action)) htmx.trigger(document.body, "mailroom:reading");
+  if (reading() && ON_MARKS.has(action)) htmx.trigger(document.body, "mailroom:reading");
 }
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (!form.matches("[data-actions]") || event.submitter?.name !== "action") return;
+  if (!form.matches("[data-actions]") || !["action", "label", "unlabel"].includes(event.submitter?.name)) return;
   event.preventDefault();
   const data = new FormData(form);
-  const action = event.submitter.value;
-  event.submitter.closest("details[data-menu]")?.removeAttribute("open");
+  const keyword = event.submitter.name === "action" ? "" : event.submitter.value;
+  const action = keyword ? event.submitter.name : event.submitter.value;
+  const field = action === "label" && !keyword && one('[name="new_label"]', form);
+  if (field && !field.value.trim()) return;
+  (field || event.submitter).closest("details[data-menu]")?.removeAttribute("open");
   const first = checked()[0];
   if (action === "empty") {
     if (reading()) backToList();
@@ -98,8 +104,10 @@ document.addEventListener("submit", (event) => {
   }
   const mailbox = form.id === "list-form" ? first?.dataset.mailbox : data.get("mailbox");
   const threads = form.id === "list-form" ? checked().map((row) => row.dataset.thread) : data.getAll("thread");
-  act(action, { threads, mailbox, to: data.get("to"), everything: data.get("scope") === "all" }).then(() => {
-    if (reading()?.contains(form) && ["star", "unstar"].includes(action)) htmx.trigger(document.body, "mailroom:reading");
+  const name = field ? field.value : "";
+  if (field) field.value = "";
+  act(action, { threads, mailbox, keyword, name, to: data.get("to"), everything: data.get("scope") === "all" }).then(() => {
+    if (reading() && ON_MARKS.has(action)) htmx.trigger(document.body, "mailroom:reading");
     if (reading()?.contains(form) && action === "unread") backToList();
   });
 });

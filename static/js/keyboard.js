@@ -33,6 +33,7 @@ const KEYS = {
   "#": () => perform("delete"),
   "!": () => perform("junk"),
   v: () => perform("move"),
+  l: () => perform("label"),
   I: () => perform("read"),
   U: () => perform("unread"),
   r: () => message("r"),
@@ -42,7 +43,7 @@ const KEYS = {
   z: () => undoLatest(),
   "/": () => one("#q")?.select(),
   "?": () => openDialog("shortcuts"),
-  ".": () => (reading() ? press("#reading .toolbar .menu > summary") : openPalette()),
+  ".": () => (reading() ? press("#reading .toolbar .more-actions > summary") : openPalette()),
   g: () => (chord = Date.now()),
   Escape: () => clearSelection(),
 };

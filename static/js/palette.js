@@ -1,4 +1,4 @@
-// Ctrl-K: folders and actions by name. The same dialog chooses the folder to move to.
+// Ctrl-K: folders and actions by name. The same dialog chooses the folder to move to, and a label.
 import { perform } from "./actions.js";
 import { openDialog } from "./dialogs.js";
 import { all, icon, one } from "./page.js";
@@ -16,6 +16,10 @@ function folderChoices(run) {
     icon: one("use", link).getAttribute("href").split("#")[1],
     run: () => run(link),
   }));
+}
+
+function labelChoices(run) {
+  return all('.bulk [name="label"]').map((button) => ({ label: button.textContent, hint: "", icon: "tag", run: () => run(button) }));
 }
 
 function everything() {
@@ -48,14 +52,15 @@ function open(entries, label) {
 
 export const openPalette = () => dialog && open(everything(), dialog.dataset.go);
 
-/** Asks for a folder; resolves to its id, or to "" when the dialog was closed. */
-// the palette knows the actions, so actions ask for a folder by an event: two modules must not import each other
-document.addEventListener("mailroom:choose-folder", async (event) => event.detail.answer(await chooseFolder(event.detail.label)));
+/** Asks for a folder or a label; resolves to its id or keyword, or to "" when the dialog was closed. */
+// the palette knows the actions, so actions ask for a choice by an event: two modules must not import each other
+document.addEventListener("mailroom:choose", async (event) => event.detail.answer(await choose(event.detail.label)));
 
-function chooseFolder(label) {
+function choose(label) {
   return new Promise((resolve) => {
     chosen = resolve;
-    open(folderChoices((link) => settle(link.dataset.mailbox)), dialog.dataset[label]);
+    const entries = label === "label" ? labelChoices((button) => settle(button.value)) : folderChoices((link) => settle(link.dataset.mailbox));
+    open(entries, dialog.dataset[label]);
   });
 }
 

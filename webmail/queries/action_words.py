@@ -31,6 +31,8 @@ def said(kind: str, count: int) -> str:
         "expunge": ngettext("%d message deleted for good", "%d messages deleted for good", count),
         "junk": ngettext("%d message marked as spam", "%d messages marked as spam", count),
         "notjunk": ngettext("%d message moved to Inbox", "%d messages moved to Inbox", count),
+        "label": ngettext("Label set on %d message", "Label set on %d messages", count),
+        "unlabel": ngettext("Label removed from %d message", "Label removed from %d messages", count),
         "move": ngettext("%d message moved", "%d messages moved", count),
     }
     return texts.get(kind, ngettext("%d message changed", "%d messages changed", count)) % count

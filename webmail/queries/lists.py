@@ -19,7 +19,7 @@ from webmail.mime.html_text import html_to_text
 from webmail.mime.preview import snippet
 from webmail.models import Draft, Flag, Mailbox, Message
 
-from . import access
+from . import access, labels
 from .values import ListPage, Row
 
 # One lateral scan per mailbox, merged: for a single mailbox this is a plain index range scan of 51 entries.
@@ -27,7 +27,7 @@ _PAGE = """
 SELECT line.thread_id, line.mailbox_id, line.newest_at, line.unread_count, line.flags_any, line.has_attachment,
        line.has_invite, thread.message_count, thread.participants, thread.subject, message.snippet,
        message.from_name, message.from_address, message.people, line.account_id,
-       CASE WHEN message.extra -> 'not_downloaded' IS NULL THEN 0 ELSE message.size END
+       CASE WHEN message.extra -> 'not_downloaded' IS NULL THEN 0 ELSE message.size END, line.keywords
   FROM unnest(%s::bigint[]) AS box(id)
  CROSS JOIN LATERAL (
        SELECT * FROM webmail_mailboxthread AS entry
@@ -236,6 +236,7 @@ def _row(record: tuple[Any, ...], *, url: str, own: frozenset[str], outgoing: bo
         avatar_address=from_address,
         mailbox_id=mailbox_id,
         left_on_server=record[15],
+        chips=labels.chips(record[16]),
     )
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext, gettext_lazy
 from accounts.models import User
 from webmail.models import Flag, Mailbox, MailboxThread, MessageBody, Placement, PopUid, Thread
 
+from . import labels
 from .lists import own_addresses, sender_words
 from .nav import display_name
 from .values import AddressLine, AttachmentChip, LeftOnServer, ReadMessage, ReadThread
@@ -43,7 +44,10 @@ def conversation(user: User, thread: Thread, mailbox: Mailbox | None, *, only: i
         people_count=len(people),
         starred=any(p.flags & Flag.FLAGGED for p in placements),
         unread=any(not p.flags & Flag.SEEN for p in placements),
-        chips=(),
+        chips=labels.chips({word for p in placements for word in p.keywords}),
+        labels=labels.choices(
+            user, mailbox, [p.keywords for p in placements if mailbox is None or p.mailbox_id == mailbox.pk]
+        ),
         position_words=position,
         newer_url=newer,
         older_url=older,

@@ -16,11 +16,12 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from accounts.models import User
+from webmail.mime.folder_names import BadName
 from webmail.models import Flag, Mailbox
 from webmail.models.search_document import FIELD_PREFIX, account_lexeme, lexeme
 from webmail.search import Query, highlight, normalise, tree
 
-from . import access
+from . import access, labels
 from .lists import make_cursor, own_addresses, parse_cursor, sender_words, with_groups
 from .nav import display_name
 from .values import Row
@@ -36,11 +37,11 @@ SELECT hit.*
   FROM unnest(%(accounts)s::bigint[]) AS mine(id)
  CROSS JOIN LATERAL (
        SELECT m.thread_id, m.id, s.received_at, m.subject, m.snippet, m.from_name, m.from_address, m.people,
-              m.has_attachment, m.has_invite, spot.mailbox_id, spot.flags, s.account_id
+              m.has_attachment, m.has_invite, spot.mailbox_id, spot.flags, s.account_id, spot.keywords
          FROM webmail_messagesearch AS s
          JOIN webmail_message AS m ON m.id = s.message_id
         CROSS JOIN LATERAL (
-              SELECT p.mailbox_id, p.flags
+              SELECT p.mailbox_id, p.flags, p.keywords
                 FROM webmail_placement AS p JOIN webmail_mailbox AS box ON box.id = p.mailbox_id
                WHERE p.message_id = s.message_id AND p.state = 0 AND p.flags & {deleted} = 0 AND {aside}
                ORDER BY box.role = 'inbox' DESC, p.id LIMIT 1) AS spot
@@ -147,6 +148,8 @@ def _condition(node: tree.Node, sql: _Sql, boxes: dict[int, Mailbox]) -> str:
             return _placed(f"p.mailbox_id = ANY({sql.add(_named(node.mailbox, boxes))})")
         case tree.Is():
             return _placed(_STATES[node.state])
+        case tree.Label():
+            return _placed(f"{sql.add(_keyword(node))} = ANY(lower(p.keywords::text)::text[])")
         case tree.HasAttachment():
             return "m.has_attachment"
         case tree.Dated():
@@ -193,6 +196,14 @@ def _named(name: str, boxes: dict[int, Mailbox]) -> list[int]:
     return called or [pk for pk, own in names.items() if wanted and any(one.startswith(wanted) for one in own)]
 
 
+def _keyword(node: tree.Label) -> str:
+    """The keyword of the label with this name; a name that cannot be a label's is none's."""
+    try:
+        return labels.typed(node.name).lower()
+    except BadName:
+        return ""
+
+
 def _asks_aside(node: tree.Node) -> bool:
     match node:
         case tree.In():
@@ -223,7 +234,9 @@ def _page(user: User, hits: list[tuple[Any, ...]], query: Query, boxes: dict[int
 
 
 def _row(hit: tuple[Any, ...], *, own: frozenset[str], words: tuple[str, ...], boxes: dict[int, Mailbox]) -> Row:
-    thread_id, _, at, subject, snippet, from_name, from_address, _, attachment, invite, mailbox_id, flags, account = hit
+    thread_id, _, at, subject, snippet, from_name, from_address, _, attachment, invite, mailbox_id, flags, account = (
+        hit[:-1]
+    )
     subject = subject or gettext("(no subject)")
     return Row(
         thread_id=thread_id,
@@ -243,6 +256,7 @@ def _row(hit: tuple[Any, ...], *, own: frozenset[str], words: tuple[str, ...], b
         avatar_address=from_address,
         folder=display_name(boxes[mailbox_id]) if mailbox_id in boxes else "",
         mailbox_id=mailbox_id,
+        chips=labels.chips(hit[-1]),
         subject_marks=tuple(highlight(subject, words)),
         snippet_marks=tuple(highlight(snippet, words)),
     )

@@ -50,6 +50,16 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelChoice:
+    """One line of the label menu; ``state`` is that of ``aria-pressed``: true, false or mixed."""
+
+    keyword: str
+    name: str
+    hue: int
+    state: str = "false"
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line of a list: a conversation in a mailbox, a search hit, or a draft."""
 
@@ -188,4 +198,5 @@ class ReadThread:
     newer_url: str
     older_url: str
     back_url: str
+    labels: tuple[LabelChoice, ...] = ()
     messages: tuple[ReadMessage, ...] = field(default_factory=tuple)

@@ -1,8 +1,8 @@
 """What is typed into the search field, read into a tree.
 
-``from: to: cc: subject: in: is: has: filename: before: after: on: larger: smaller:``, quoted phrases, ``-`` for not,
-``OR`` between two terms. Reading is linear and never raises: what makes no sense becomes a problem with the operator's
-name and a sentence, and the rest is searched for.
+``from: to: cc: subject: in: is: label: has: filename: before: after: on: larger: smaller:``, quoted phrases, ``-`` for
+not, ``OR`` between two terms. Reading is linear and never raises: what makes no sense becomes a problem with the
+operator's name and a sentence, and the rest is searched for.
 """
 
 import re
@@ -17,6 +17,7 @@ from webmail.search.tree import (
     HasAttachment,
     In,
     Is,
+    Label,
     Larger,
     Node,
     Not,
@@ -38,7 +39,7 @@ _TOKEN = re.compile(
 _BARE_OPERATOR = re.compile(r"-?([A-Za-z]{2,8}):(?=\s|\Z)", re.ASCII)
 _SPACE = re.compile(r"\s+")
 _TEXT_FIELDS = ("from", "to", "cc", "subject", "filename")
-OPERATORS = (*_TEXT_FIELDS, "in", "is", "has", "before", "after", "on", "larger", "smaller")
+OPERATORS = (*_TEXT_FIELDS, "in", "is", "label", "has", "before", "after", "on", "larger", "smaller")
 
 
 class Problem(NamedTuple):
@@ -182,6 +183,7 @@ _EMPTY = {
     "to": "Say who it went to: a name or an address.",
     "cc": "Say who had a copy: a name or an address.",
     "in": "Say which mailbox to look in.",
+    "label": "Say which label.",
 }
 _DATE_SENTENCE = "This is not a date. Write 2026-05-31, 2026-05, 7d or yesterday."
 _SIZE_SENTENCE = "This is not a size. Write 500k or 5M."
@@ -199,6 +201,11 @@ def _text(token: _Token, today: date) -> Node | str:
 def _mailbox(token: _Token, today: date) -> Node | str:
     del today
     return In(token.value) if token.value else _EMPTY["in"]
+
+
+def _label(token: _Token, today: date) -> Node | str:
+    del today
+    return Label(token.value) if token.value else _EMPTY["label"]
 
 
 def _state(token: _Token, today: date) -> Node | str:
@@ -243,6 +250,7 @@ _READERS: dict[str, _Reader] = {
     **dict.fromkeys(_TEXT_FIELDS, _text),
     "in": _mailbox,
     "is": _state,
+    "label": _label,
     "has": _has,
     "before": _dates("before"),
     "after": _dates("after"),

@@ -36,6 +36,13 @@ class Is:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """Carries the label of this name, as typed."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class HasAttachment:
     pass
 
@@ -73,4 +80,4 @@ class Or:
     nodes: tuple["Node", ...]
 
 
-Node: TypeAlias = Text | In | Is | HasAttachment | Dated | Larger | Smaller | Not | And | Or
+Node: TypeAlias = Text | In | Is | Label | HasAttachment | Dated | Larger | Smaller | Not | And | Or

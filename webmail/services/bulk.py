@@ -40,7 +40,7 @@ def wanted(box: Mailbox) -> bool:
 
 
 @transaction.atomic
-def begin(user: User, kind: str, box: Mailbox, destination: Mailbox | None = None) -> Action:
+def begin(user: User, kind: str, box: Mailbox, destination: Mailbox | None = None, *, keyword: str = "") -> Action:
     """Everything visible in the mailbox: the newest part is done on return, the rest is a worker's."""
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST if kind == "star" else _VISIBLE, [box.pk])
@@ -52,6 +52,7 @@ def begin(user: User, kind: str, box: Mailbox, destination: Mailbox | None = Non
         kind=kind,
         mailbox=box,
         destination=destination,
+        keyword=keyword,
         placements=placements,
         total=len(placements),
     )
@@ -92,7 +93,7 @@ def _part(job: BulkJob) -> bool:
     chunk = _slice(job)
     chosen = targets.in_mailbox(job.user, job.mailbox).filter(pk__in=chunk)
     if spots := targets.lock(chosen):
-        part = intents.perform(job.user, job.kind, spots, job.destination)
+        part = intents.perform(job.user, job.kind, spots, job.destination, keyword=job.keyword)
         Action.objects.filter(pk=part.pk).update(whole=job.action_id)
     job.done += len(chunk)
     return job.done < job.total

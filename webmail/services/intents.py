@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from accounts.models import User
 from webmail.models import Action, Flag, Mailbox
 
-from . import actions, pop
+from . import actions, keywords, pop
 from .ops import Spot
 
 Perform = Callable[[User, str, list[Spot], Mailbox | None], Action]
@@ -53,8 +53,14 @@ KINDS: Mapping[str, Perform] = {
     "discard": _discard,
 }
 WITH_DESTINATION = frozenset({"move", "copy"})
+WITH_KEYWORD = frozenset({"label", "unlabel"})
 
 
-def perform(user: User, kind: str, spots: list[Spot], destination: Mailbox | None = None) -> Action:
+def perform(
+    user: User, kind: str, spots: list[Spot], destination: Mailbox | None = None, *, keyword: str = ""
+) -> Action:
     """One transaction: the rows as the person sees them, and the intent for the server. KeyError for no such kind."""
+    if kind in WITH_KEYWORD:
+        add, remove = ([keyword], []) if kind == "label" else ([], [keyword])
+        return keywords.change(user, kind, spots, add=add, remove=remove)
     return KINDS[kind](user, kind, spots, destination)

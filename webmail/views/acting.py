@@ -1,5 +1,6 @@
 """The one door for actions on mail, and the one that takes them back. Both answer forms and htmx alike."""
 
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,8 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from webmail import live
+from webmail.mime.folder_names import BadName
+from webmail.mime.keywords import is_sendable
 from webmail.models import Action, Draft, Mailbox
-from webmail.queries import access, action_words
+from webmail.queries import access, action_words, labels
 from webmail.services import actions, bulk, intents, pop, targets
 from webmail.services import undo as undoing
 from webmail.services.mailboxes import NotPossible
@@ -22,18 +25,31 @@ from webmail.services.ops import Spot, done_again
 from .htmx import toast
 from .lists import signed_in
 
+_BAD_NAMES = {
+    "empty": partial(gettext, "Give the label a name"),
+    "long": partial(gettext, "This name is too long"),
+    "taken": partial(gettext, "Mail programs use this name among themselves. Choose another."),
+    "character": partial(gettext, "This name has a character that a label cannot have"),
+}
 _QUIET = {"read", "unread", "star", "unstar"}  # the page shows these of one conversation; a toast would repeat it
 
 
 @login_required
 @require_POST
 def act(request: HttpRequest) -> HttpResponse:
-    """Fields: action; place (mailbox-thread or mailbox-dDRAFT), thread or message, repeated, or scope=all; to; next."""
+    """Fields: action; place (mailbox-thread or mailbox-dDRAFT), thread or message, repeated, or scope=all; to; next.
+
+    Instead of action a keyword as label or unlabel; action=label with new_label, a name.
+    """
     user = signed_in(request)
-    kind = request.POST.get("action", "")
-    if kind not in intents.KINDS:
+    kind = _kind(request)
+    if kind not in intents.KINDS.keys() | intents.WITH_KEYWORD:
         raise Http404
-    action = done_again(lambda: _perform(request, user, kind))
+    try:
+        keyword = _keyword(request, kind)
+    except BadName as error:
+        return _done(request, _BAD_NAMES.get(error.why, _BAD_NAMES["character"])())
+    action = done_again(lambda: _perform(request, user, kind, keyword))
     return _answer(request, action, kind)
 
 
@@ -83,17 +99,35 @@ def _taken_back(request: HttpRequest, user: User, action: Action) -> HttpRespons
     return _done(request, gettext("Taken back") if taken else gettext("That was taken back before"))
 
 
-def _perform(request: HttpRequest, user: User, kind: str) -> Action:
+def _kind(request: HttpRequest) -> str:
+    """A button carries one value: of those that name a label its keyword, so their name says what to do."""
+    named = next((kind for kind in sorted(intents.WITH_KEYWORD) if request.POST.get(kind)), "")
+    return named or request.POST.get("action", "")
+
+
+def _keyword(request: HttpRequest, kind: str) -> str:
+    """The keyword of the label that is set or removed. Raises BadName for a typed name that cannot be one."""
+    if kind not in intents.WITH_KEYWORD:
+        return ""
+    keyword = request.POST.get(kind, "")
+    if not keyword:
+        return labels.typed(next((name for name in request.POST.getlist("new_label") if name.strip()), ""))
+    if not is_sendable(keyword):
+        raise Http404
+    return keyword
+
+
+def _perform(request: HttpRequest, user: User, kind: str, keyword: str) -> Action:
     box = access.mailbox(user, _number(request.POST["mailbox"])) if request.POST.get("mailbox") else None
     destination = _destination(request, user) if kind in intents.WITH_DESTINATION else None
     if _everything(request) and box is not None and bulk.wanted(box):
-        return bulk.begin(user, kind, box, destination)
+        return bulk.begin(user, kind, box, destination, keyword=keyword)
     spots = _spots(request, user, box)
     if kind == "star" and not request.POST.get("message"):
         spots = targets.newest_of_each_thread(spots)
     if kind in ("delete", "empty") and (drafts := _drafts(request, user)):
         return actions.delete(user, spots, drafts)
-    return intents.perform(user, kind, spots, destination)
+    return intents.perform(user, kind, spots, destination, keyword=keyword)
 
 
 def _destination(request: HttpRequest, user: User) -> Mailbox:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from accounts.models import MailAccount, User
 from webmail.models import Mailbox
-from webmail.queries import access, lists, states
+from webmail.queries import access, labels, lists, states
 from webmail.queries.folders import changeable
 from webmail.queries.nav import display_name, nav
 from webmail.queries.values import Empty, ListPage, Nav
@@ -69,6 +69,7 @@ def mailbox_context(request: HttpRequest, box: Mailbox, *, thread_id: int = 0) -
             "account_id": box.account_id,
             "changeable": changeable(box),
         },
+        "labels": labels.choices(user, box),
         "progress": states.progress(box.account, box),
         "account_error": states.error(box.account),
         "empty": _empty(box, only),
@@ -87,6 +88,7 @@ def unified(request: HttpRequest) -> HttpResponse:
     for account in accounts:
         presence.here(account)
     context = _whole(gettext("All inboxes"), "all", rail.unified_unread, _empty_everywhere(accounts))
+    context["labels"] = labels.choices(user, None)
     context["account_error"] = next((block for account in accounts if (block := states.error(account))), None)
     context |= _common(request, user, rail, found, only)
     return page(request, LIST, context | {"list_url": _again(request, "mail:unified")}, region=region(request))
@@ -99,6 +101,7 @@ def starred(request: HttpRequest) -> HttpResponse:
     empty = Empty(gettext("Nothing is starred"), gettext("Star a conversation and it stays at hand here."))
     rail = nav(user, current="starred")
     context = _whole(gettext("Starred"), "starred", 0, empty) | _common(request, user, rail, found, "")
+    context["labels"] = labels.choices(user, None)
     return page(request, LIST, context | {"list_url": _again(request, "mail:starred")}, region=region(request))
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 
+from webmail.queries import labels
 from webmail.queries import search as finding
 from webmail.queries.nav import nav
 from webmail.queries.values import Empty
@@ -45,6 +46,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "facets": (),
         "empty": _empty(query),
         "list_url": url,
+        "labels": labels.choices(user, None),
         "mailbox": {"id": "", "name": gettext("Search"), "role": "", "unread": 0, "total": 0, "account_id": ""},
     }
     return page(request, "mail/search.html", context, region=region(request))
