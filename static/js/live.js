@@ -5,19 +5,28 @@ import { elsewhere, toast } from "./toasts.js";
 const EVERY_MS = 700;
 const waiting = new Map();
 
-/** At most one event of a kind in EVERY_MS, the last one always delivered. */
+/** The first event of a kind is told at once, those within EVERY_MS after it together at their end. */
 function soon(name, detail) {
   if (waiting.has(name)) {
     waiting.get(name).push(detail);
     return;
   }
-  waiting.set(name, [detail]);
-  setTimeout(() => {
-    const details = waiting.get(name);
-    waiting.delete(name);
-    for (const each of details) htmx.trigger(document.body, name, each);
-    if (name === "mailroom:mailbox" || name === "mailroom:account") htmx.trigger(document.body, "mailroom:refresh");
-  }, EVERY_MS);
+  waiting.set(name, []);
+  tell(name, [detail]);
+  setTimeout(rest, EVERY_MS, name);
+}
+
+function rest(name) {
+  const details = waiting.get(name);
+  if (!details.length) return waiting.delete(name);
+  waiting.set(name, []);
+  tell(name, details);
+  return setTimeout(rest, EVERY_MS, name);
+}
+
+function tell(name, details) {
+  for (const detail of details) htmx.trigger(document.body, name, detail);
+  if (name === "mailroom:mailbox" || name === "mailroom:account") htmx.trigger(document.body, "mailroom:refresh");
 }
 
 function connect(address) {

@@ -60,14 +60,16 @@ def account_on(dovecot: Dovecot, address: str) -> MailAccount:
 
     organisation, _ = Organisation.objects.get_or_create(name="Harbour Lane")
     user = User.objects.create_user(address, organisation=organisation, name="Rowan Reader")
-    MailServer.objects.create(
+    MailServer.objects.get_or_create(
         organisation=organisation,
         protocol="imap",
         host="localhost",
         port=dovecot.ports.imaps,
-        trusted=True,
-        ca_certificates=dovecot.tls.ca_pem,
-        domains=[address.partition("@")[2]],
+        defaults={
+            "trusted": True,
+            "ca_certificates": dovecot.tls.ca_pem,
+            "domains": [address.partition("@")[2]],
+        },
     )
     return add_account(
         user,

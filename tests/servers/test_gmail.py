@@ -81,8 +81,8 @@ def test_every_message_is_fetched_and_stored_once(gmail: Gmail, person: Person) 
     assert {name: len(found) for name, found in here(person.account).items()} == {
         "INBOX": 3, ALL: 6, TRASH: 1, SPAM: 1, SENT: 1, DRAFTS: 0, STARRED: 1, "Work": 2, HARBOUR: 1,
     }  # fmt: skip
-    opened = {line for line in gmail.log if line.startswith(("EXAMINE", "SELECT"))}
-    assert opened == {f'EXAMINE "{name}" (CONDSTORE)' for name in (ALL, TRASH, SPAM)}
+    opened = {line.partition(" ")[2] for line in gmail.log if line.startswith(("EXAMINE", "SELECT"))}
+    assert opened == {f'"{name}" (CONDSTORE)' for name in (ALL, TRASH, SPAM)}
     inbox = person.box("INBOX")
     assert (inbox.total, inbox.unread, person.box(ALL).total) == (3, 2, 6)
     assert MailboxThread.objects.filter(mailbox=person.box("Work")).count() == 2
