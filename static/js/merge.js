@@ -36,6 +36,8 @@ function mergeChildren(old, fresh) {
   // what has gone goes first: whatever stands below it would have to be moved past it, and moving takes its focus away
   const wanted = new Set([...fresh.children].map(key));
   const reading = [...known.values()].find((child) => !wanted.has(key(child)) && beingRead(child));
+  // it left a list of what is unread, so it was read, whatever an answer from before that may have said
+  if (reading?.closest('#rows[hx-get*="filter=unread"]')) reading.classList.remove("unread");
   for (const [name, child] of known) if (!wanted.has(name) && !kept.has(child) && child !== reading) child.remove();
   let cursor = old.firstChild;
   for (const child of [...fresh.childNodes]) {
