@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import timedelta
 from functools import lru_cache
 
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import time_format
@@ -39,18 +39,16 @@ OUTBOX_NEEDS = (Outgoing.State.FAILED, Outgoing.State.UNKNOWN, Outgoing.State.PA
 
 
 def nav(user: User, *, current: str = "", mailbox_id: int = 0) -> Nav:
-    """Four queries, however many accounts and folders there are."""
+    """Three queries, however many accounts and folders there are."""
     accounts = list(access.accounts(user))
     by_account: dict[int, list[Mailbox]] = defaultdict(list)
     for mailbox in access.mailboxes(user).only(
         "id", "account_id", "name", "delimiter", "role", "phase", "total", "unread", "subscribed"
     ):
         by_account[mailbox.account_id].append(mailbox)
-    outbox = Outgoing.objects.filter(user=user, draft__closed_at__isnull=False, state__in=(*_OPEN, *OUTBOX_NEEDS))
-    sending = list(outbox.values_list("state", flat=True))
+    sending, refused, late = _open_work(user)
     needs = sum(state in OUTBOX_NEEDS for state in sending)
     inboxes = [box for boxes in by_account.values() for box in boxes if box.role == Mailbox.Role.INBOX]
-    refused, late = _unsynced(user)
     line, place, bad = _status(accounts, needs, refused)
     return Nav(
         accounts=tuple(_account(account, by_account[account.pk], mailbox_id) for account in accounts),
@@ -102,11 +100,15 @@ def _shown(mailboxes: list[Mailbox], current: int) -> set[int]:
     return {box.pk for box in mailboxes if box.name in paths}
 
 
-def _unsynced(user: User) -> tuple[int, int]:
-    """How many intents of the person servers refused, and how many have been waiting for long."""
-    states = list(RemoteOp.objects.filter(waiting_or_refused(user)).order_by().values_list("state", flat=True)[:1000])
+def _open_work(user: User) -> tuple[list[str], int, int]:
+    """States of what is on its way out, how many intents servers refused, how many wait for long. One query."""
+    outbox = Outgoing.objects.filter(user=user, draft__closed_at__isnull=False, state__in=(*_OPEN, *OUTBOX_NEEDS))
+    undone = RemoteOp.objects.filter(waiting_or_refused(user)).order_by()
+    columns = outbox.order_by().values_list(Value(True), "state"), undone.values_list(Value(False), "state")[:1000]
+    rows = list(columns[0].union(columns[1], all=True))
+    states = [state for leaving, state in rows if not leaving]
     refused = sum(state == RemoteOp.State.FAILED for state in states)
-    return refused, len(states) - refused
+    return [state for leaving, state in rows if leaving], refused, len(states) - refused
 
 
 def waiting_or_refused(user: User) -> Q:
