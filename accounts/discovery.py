@@ -116,6 +116,20 @@ def _published(provider: _Provider) -> list[ServerGuess]:
     return [*guesses, ServerGuess("pop3", provider.pop, 995, "tls", "provider")] if provider.pop else guesses
 
 
+# What these providers write into Authentication-Results (RFC 8601), by the end of the hosts that mail is read from.
+_SERVICES = {
+    ".gmail.com": frozenset({"mx.google.com"}),
+    ".googlemail.com": frozenset({"mx.google.com"}),
+    ".mail.me.com": frozenset({".icloud.com"}),
+    ".fastmail.com": frozenset({".messagingengine.com"}),
+}
+
+
+def authentication_services(host: str) -> frozenset[str]:
+    """The authserv-ids of a known provider from the host that its mail is read from; a leading dot: all hosts below."""
+    return next((names for end, names in _SERVICES.items() if host.lower().endswith(end)), frozenset())
+
+
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
 

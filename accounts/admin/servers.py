@@ -46,6 +46,7 @@ class ServerForm(_ServerForm):
             "trusted",
             "ca_certificates",
             "domains",
+            "authentication_names",
             "max_connections",
             "host_connections",
         )
@@ -59,6 +60,13 @@ class ServerForm(_ServerForm):
 
     def clean_domains(self) -> list[str]:
         return sorted({str(domain).strip().lower() for domain in self.cleaned_data["domains"] if str(domain).strip()})
+
+    def clean_authentication_names(self) -> list[str]:
+        names = {str(name).strip().rstrip(".").lower() for name in self.cleaned_data["authentication_names"]} - {""}
+        for name in names:
+            if not _HOST.fullmatch(name.removeprefix(".")) or (name[0] == "." and name.count(".") < 2):
+                raise ValidationError(_("Write names alone, with commas between them, as in mx.example.org."))
+        return sorted(names)
 
     def clean_ca_certificates(self) -> str:
         text = str(self.cleaned_data["ca_certificates"]).strip()
@@ -89,7 +97,7 @@ class ServerDesk(Desk[MailServer]):
     list_select_related = ("organisation",)
     fieldsets = (
         (gettext_lazy("Where it is"), {"fields": ("organisation", "protocol", "host", "port", "security")}),
-        (gettext_lazy("How far it is trusted"), {"fields": ("trusted", "ca_certificates")}),
+        (gettext_lazy("How far it is trusted"), {"fields": ("trusted", "ca_certificates", "authentication_names")}),
         (gettext_lazy("Who uses it"), {"fields": ("domains", "max_connections", "host_connections")}),
     )
 

@@ -3,6 +3,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.discovery import authentication_services
+
 from .organisation import Organisation
 
 
@@ -49,6 +51,18 @@ class MailServer(models.Model):
         verbose_name=_("mail domains"),
         help_text=_("People with addresses in these domains are set up with this server."),
     )
+    authentication_names = ArrayField(
+        models.CharField(max_length=255),
+        default=list,
+        blank=True,
+        verbose_name=_("authentication service names"),
+        help_text=_(
+            "Whose checks of senders are believed: the name after “Authentication-Results:” at the top of a received "
+            "message's source, often that of the receiving mail server. It must be one whose server removes forged "
+            "fields with its name (RFC 8601). A name that begins with a dot stands for all hosts below it. "
+            "Empty: nobody's, except at providers whose name is known."
+        ),
+    )
     max_connections = models.PositiveSmallIntegerField(
         _("connections of an account at once"),
         default=8,
@@ -78,6 +92,11 @@ class MailServer(models.Model):
         ordering = ["host", "protocol"]
         verbose_name = _("mail server")
         verbose_name_plural = _("mail servers")
+
+    @property
+    def believed(self) -> frozenset[str]:
+        """The authserv-ids (RFC 8601) whose results about senders count for mail read from here, in lower case."""
+        return frozenset(self.authentication_names) or authentication_services(self.host)
 
     def __str__(self) -> str:
         return f"{self.get_protocol_display()} {self.host}:{self.port}"

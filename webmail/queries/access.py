@@ -40,7 +40,7 @@ def thread(user: User, thread_id: int) -> Thread:
 
 
 def message(user: User, message_id: int) -> Message:
-    return _one(Message.objects.filter(account__user=user).select_related("account", "body"), pk=message_id)
+    return _one(Message.objects.filter(account__user=user).select_related("account__incoming", "body"), pk=message_id)
 
 
 def draft(user: User, draft_id: int) -> Draft:

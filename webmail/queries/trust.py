@@ -1,0 +1,44 @@
+"""Who a message is from, as far as the receiving mail server could tell; what pages and services ask before they trust.
+
+The verdict is formed when it is asked for, from what stands in the message's row since its headers came: an
+administrator who names a service (or strikes one out) is obeyed at once, for all mail.
+"""
+
+from collections.abc import Collection
+
+from webmail.mime.authentication import Verdict, judge
+from webmail.models import Message
+
+# What the header parser noted when more than one address, or none, may be meant as the author.
+_AMBIGUOUS = frozenset(
+    {
+        "multiple-from",
+        "multiple-authors",
+        "no-from",
+        "invalid-address",
+        "encoded-address",
+        "several-addresses",
+        "control",
+        "too-many-headers",
+        "headers-too-large",
+    }
+)
+
+
+def verdict(message: Message, trusted: Collection[str]) -> Verdict:
+    """What may be said of the author of ``message``; ``trusted`` as ``MailServer.believed`` gives them."""
+    extra = message.extra
+    return judge(
+        extra.get("authentication_results", ()),
+        trusted=trusted,
+        author=message.from_address,
+        ambiguous=not _AMBIGUOUS.isdisjoint(extra.get("warnings", ())),
+    )
+
+
+def is_authenticated(message: Message) -> bool:
+    """Whether ``from_address`` may be relied on: its domain vouched for the message (criterion S15).
+
+    Reads ``message.account.incoming``; join both where many messages are asked about.
+    """
+    return verdict(message, message.account.incoming.believed).standing == "verified"
