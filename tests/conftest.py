@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.support.clock",
     "tests.support.live",
     "tests.support.browser",
+    "tests.support.pictures",
 ]
 
 

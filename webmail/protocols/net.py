@@ -2,9 +2,9 @@
 
 Invariants: the name is resolved exactly once and the socket goes to an address that was vetted, so a name that
 changes its mind between two look-ups gains nothing; certificates are always verified, and nothing here can turn that
-off; without `allow_private` (set only for servers an administrator named) only public unicast addresses and the mail
-ports are reachable. Address blocks: RFC 6890 and the IANA special-purpose registries; NAT64: RFC 6052;
-TLS: RFC 8314; STARTTLS injection: RFC 9051 section 11.1.
+off; without `allow_private` (set only for servers an administrator named) only public unicast addresses and the ports
+of the purpose, mail unless said otherwise, are reachable. Address blocks: RFC 6890 and the IANA special-purpose
+registries; NAT64: RFC 6052; TLS: RFC 8314; STARTTLS injection: RFC 9051 section 11.1.
 """
 
 from __future__ import annotations
@@ -179,14 +179,19 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
 
 
 def resolve_and_vet(
-    host: str, port: int, *, allow_private: bool, resolver: Resolver = system_resolver
+    host: str,
+    port: int,
+    *,
+    allow_private: bool,
+    resolver: Resolver = system_resolver,
+    ports: frozenset[int] = MAIL_PORTS,
 ) -> tuple[str, ...]:
     """The addresses of the host, looked up once, all of them vetted: one bad address refuses the name.
 
     Raises HostNotAllowed, Unreachable (no such name).
     """
-    if not allow_private and port not in MAIL_PORTS:
-        raise HostNotAllowed("not a mail port")
+    if not allow_private and port not in ports:
+        raise HostNotAllowed("not a port to connect to")
     try:
         addresses = tuple(resolver(host, port))
     except (OSError, UnicodeError):
@@ -272,13 +277,16 @@ def dial(
     connect_timeout: float = CONNECT_TIMEOUT,
     read_timeout: float = READ_TIMEOUT,
     resolver: Resolver = system_resolver,
+    ports: frozenset[int] = MAIL_PORTS,
 ) -> socket.socket:
     """A connected socket; an ssl.SSLSocket when the endpoint's security is "tls", else plain, for STARTTLS.
 
     Timeouts in seconds; the connect timeout covers all addresses together, and then the handshake once more.
     Raises HostNotAllowed, Unreachable, TlsFailed, ConnectionLost.
     """
-    addresses = resolve_and_vet(endpoint.host, endpoint.port, allow_private=endpoint.allow_private, resolver=resolver)
+    addresses = resolve_and_vet(
+        endpoint.host, endpoint.port, allow_private=endpoint.allow_private, resolver=resolver, ports=ports
+    )
     sock = _connect(addresses, endpoint, connect_timeout)
     if endpoint.security == "tls":
         sock = start_tls(sock, endpoint)
