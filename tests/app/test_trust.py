@@ -6,8 +6,9 @@ import pytest
 
 from accounts.models import MailServer
 from tests import factories
-from webmail.models import Message
+from webmail.models import Message, MessageBody
 from webmail.queries import trust
+from webmail.sync.signatures import signed_in
 
 from .conftest import Somebody
 
@@ -52,3 +53,19 @@ def test_a_known_provider_is_believed_until_somebody_is_named(alice: Somebody) -
     assert not trust.is_authenticated(Message.objects.get(pk=message.pk))
     believe(alice, host="imap.gmail.com.evil.example")
     assert not trust.is_authenticated(Message.objects.get(pk=message.pk))
+
+
+def test_fields_are_signed_when_their_signature_passed(alice: Somebody) -> None:
+    told = "mx.harbourlane.example; dkim=pass header.d=pier4.example header.s=k1"
+    message = arrived(alice, told)
+    assert trust.signed_fields(message) == frozenset()
+    MessageBody.objects.create(
+        message=message,
+        account=alice.account,
+        signatures=signed_in(
+            b"DKIM-Signature: d=pier4.example; s=k1; h=from:list-unsubscribe; b=x\r\nFrom: a@b.test\r\n"
+        ),
+    )
+    assert trust.signed_fields(Message.objects.get(pk=message.pk)) == frozenset()
+    believe(alice, "mx.harbourlane.example")
+    assert trust.signed_fields(Message.objects.get(pk=message.pk)) == {"from"}

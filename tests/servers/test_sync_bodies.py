@@ -145,3 +145,22 @@ def test_the_newest_are_brought_ahead(dovecot: Dovecot) -> None:
     sync(account)
     assert MessageBody.objects.filter(account=account, state="here").count() == 20
     assert Message.objects.filter(account=account).exclude(snippet="").count() == 50
+
+
+SIGNED = (
+    b"DKIM-Signature: v=1; d=x.test; s=k1; h=from:list-unsubscribe:list-unsubscribe-post; b=AbC\r\n"
+    b"From: News <news@x.test>\r\nTo: me@mail.test\r\nSubject: News\r\nMessage-ID: <news@x.test>\r\n"
+    b"List-Unsubscribe: <https://x.test/u>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    b"Content-Type: text/html\r\n\r\n"
+    b'<a href="https://evil.test/">https://bank.test/</a> <a href="https://x.test/">x.test</a>\r\n'
+)
+
+
+def test_what_is_signed_and_which_links_deceive_is_kept(dovecot: Dovecot) -> None:
+    account = imap_account(dovecot)
+    dovecot.load_maildir(account.address, [SIGNED])
+    sync(account)  # brings it ahead
+    body = MessageBody.objects.get(account=account)
+    covered = ["from", "list-unsubscribe", "list-unsubscribe-post"]
+    assert body.signatures == [["x.test", "k1", "AbC", covered]]
+    assert body.suspect_links == [["bank.test", "evil.test"]]

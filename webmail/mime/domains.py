@@ -3,6 +3,8 @@
 Pure; nothing here raises for any text.
 """
 
+from typing import Final
+
 _LONGEST = 253  # RFC 1035 section 2.3.4
 
 
@@ -31,3 +33,16 @@ def lies_within(domain: str, parent: str) -> bool:
     while a tenant ``a.example.org`` must never speak for ``example.org``.
     """
     return "." in parent and (domain == parent or domain.endswith("." + parent))
+
+
+# Second-level labels under which registries give out names (example.co.uk), where two labels are not yet a site.
+_SHARED_NAMES: Final = "ac co com edu go gob gov gouv govt ltd me mil ne net nhs nom or org plc sch"
+_SHARED: Final = frozenset(_SHARED_NAMES.split())
+
+
+def site(host: str) -> str:
+    """The part of a host that one owner registers, by a rule of thumb (two labels, three below shared ones)."""
+    labels = host.rstrip(".").split(".")
+    if len(labels) > 2 and labels[-2] in _SHARED and len(labels[-1]) == 2:
+        return ".".join(labels[-3:])
+    return ".".join(labels[-2:])

@@ -11,6 +11,10 @@ class MessageBody(models.Model):
     ``parts`` lists the MIME leaves: ``{"path", "type", "charset", "encoding", "size", "filename", "disposition",
     "cid", "digest", "role"}`` with role text | html | inline | attachment; ``digest`` names the decoded content in
     storage once it is here. ``clean_html`` is the sanitizer's output of ``clean_version`` and nothing edits it.
+    ``signatures`` are (domain, selector, beginning of the signature, names of the fields it claims to cover) of the
+    DKIM signatures, known of whole messages and of those that offer one-click unsubscribing; nobody has checked them.
+    ``suspect_links`` are (claimed, host): the site that a link names, "" for letters in disguise, and the one it
+    leads to.
     """
 
     class State(models.TextChoices):
@@ -35,6 +39,8 @@ class MessageBody(models.Model):
     designed = models.BooleanField(default=False)
     remote_images = models.PositiveIntegerField(default=0)
     trackers = models.PositiveIntegerField(default=0)
+    signatures = models.JSONField(default=list)
+    suspect_links = models.JSONField(default=list)
     problem = models.CharField(max_length=200, blank=True)
 
     def __str__(self) -> str:

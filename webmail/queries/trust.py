@@ -6,8 +6,8 @@ administrator who names a service (or strikes one out) is obeyed at once, for al
 
 from collections.abc import Collection
 
-from webmail.mime.authentication import Verdict, judge
-from webmail.models import Message
+from webmail.mime.authentication import Signature, Verdict, covered_fields, judge
+from webmail.models import Message, MessageBody
 
 # What the header parser noted when more than one address, or none, may be meant as the author.
 _AMBIGUOUS = frozenset(
@@ -42,3 +42,15 @@ def is_authenticated(message: Message) -> bool:
     Reads ``message.account.incoming``; join both where many messages are asked about.
     """
     return verdict(message, message.account.incoming.believed).standing == "verified"
+
+
+def signed_fields(message: Message) -> frozenset[str]:
+    """The names, in lower case, of the fields that a DKIM signature covers which passed its check (criterion S32).
+
+    Empty until the content has been fetched. Reads ``message.account.incoming`` and ``message.body``.
+    """
+    body: MessageBody | None = getattr(message, "body", None)
+    if body is None or not body.signatures:
+        return frozenset()
+    found = [Signature(domain, selector, start, tuple(names)) for domain, selector, start, names in body.signatures]
+    return covered_fields(verdict(message, message.account.incoming.believed), found)

@@ -1,55 +1,56 @@
-"""Links whose text names another site than the one they lead to."""
+"""Links that are not what they seem: their text, or what stands before an ``@``, names another site than their own."""
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
+from urllib.parse import unquote
 
+from webmail.mime.domains import ascii_domain, site
+from webmail.mime.lookalike import is_disguised
 from webmail.render.urls import web_host
-from webmail.render.values import CleanHtml, Link
-from webmail.render.wordlist import words
+from webmail.render.values import Link
 
 _NAMED = re.compile(
     r"(?:https?://)?(?:[^\s/@]{0,200}@)?((?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62})(?![\w@.-])", re.IGNORECASE
 )
-# Second-level labels under which registries give out names (example.co.uk), where two labels are not yet a site.
-_SHARED = words("ac co com edu go gob gov gouv govt ltd me mil ne net nhs nom or org plc sch")
+_USER = re.compile(r"https?:[/\\]{2}([^/\\?#@:]{1,200})(?::[^/\\?#@]{0,200})?@", re.IGNORECASE)
+MOST = 50
 
 
 class Deception(NamedTuple):
-    """``claimed`` is the site that the text names, ``host`` the one it leads to, both in ASCII form (IDNA)."""
+    """``claimed`` is the site that the link names, ``host`` the one it leads to, both in ASCII form (IDNA).
+
+    ``claimed`` is "" for a host whose own letters are the disguise (mixed scripts, or those that imitate Latin).
+    """
 
     link: Link
     claimed: str
     host: str
 
 
-def deceptions(clean: CleanHtml) -> tuple[Deception, ...]:
-    """The links that should carry a warning, in order, each pair of sites once."""
+def deceptions(links: Iterable[Link]) -> tuple[Deception, ...]:
+    """The links that should carry a warning, in order, each pair of sites once; at most 50."""
     found: dict[tuple[str, str], Deception] = {}
-    for link in clean.links:
-        claimed, host = named_host(link.text), ascii_host(web_host(link.href))
-        if claimed and host and site(claimed) != site(host):
+    for link in links:
+        host = ascii_domain(web_host(link.href))
+        claimed = named_host(link.text) or _before_at(link.href)
+        if not host or len(found) >= MOST:
+            continue
+        if claimed and site(claimed) != site(host):
             found.setdefault((claimed, host), Deception(link, claimed, host))
+        elif "xn--" in host and is_disguised(host):
+            found.setdefault(("", host), Deception(link, "", host))
     return tuple(found.values())
+
+
+def _before_at(href: str) -> str:
+    """The host that the user name in ``https://bank.example@evil.test/`` pretends to be; "" for none."""
+    match = _USER.match(href)
+    return named_host(unquote(match[1])) if match else ""
 
 
 def named_host(text: str) -> str:
     """The host that a link's text claims when all of the text is an address; "" when it is words."""
     text = text.strip().strip(".,;:!?()[]<>\"'")
     match = _NAMED.match(text)
-    return ascii_host(match[1].lower()) if match and " " not in text else ""
-
-
-def ascii_host(host: str) -> str:
-    """A host as it is asked for in the DNS: ``xn--`` labels for everything beyond ASCII."""
-    try:
-        return host.encode("idna").decode()
-    except UnicodeError:
-        return host.encode("ascii", "backslashreplace").decode()
-
-
-def site(host: str) -> str:
-    """The part of a host that one owner registers, by a rule of thumb (two labels, three below shared ones)."""
-    labels = host.rstrip(".").split(".")
-    if len(labels) > 2 and labels[-2] in _SHARED and len(labels[-1]) == 2:
-        return ".".join(labels[-3:])
-    return ".".join(labels[-2:])
+    return ascii_domain(match[1].lower()) if match and " " not in text else ""

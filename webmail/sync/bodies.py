@@ -18,6 +18,7 @@ from accounts.models import MailAccount
 from webmail import live, storage
 from webmail.budget import Busy
 from webmail.failures import note_refusal
+from webmail.mime.headers import MAX_BYTES
 from webmail.mime.parse import ParsedMessage, encoded_bytes, parse_message, part_bytes
 from webmail.mime.part import Part, find_part
 from webmail.mime.structure import parse_bodystructure, tree_has_attachments
@@ -30,9 +31,11 @@ from webmail.sync import warm
 from webmail.sync.body_rows import record_part, write
 from webmail.sync.content import LARGEST_TEXT, read_content
 from webmail.sync.decoding import Decoder
+from webmail.sync.signatures import SignedFields, signed_fields, signed_in
 
 log = logging.getLogger(__name__)
 LARGEST_WHOLE = 64 * 2**20  # octets of a message that is taken apart in memory
+_CUT = frozenset({"headers-too-large", "too-many-headers"})
 State = MessageBody.State
 
 GONE = "The message is no longer on the server."
@@ -102,6 +105,7 @@ def keep(message: Message, parsed: ParsedMessage, raw: bytes, *, raw_digest: str
         digests=digests,
         raw_digest=raw_digest,
         headers=[list(pair) for pair in parsed.all_headers],
+        signatures=[] if parsed.headers.warnings & _CUT else signed_fields(parsed.all_headers),
         attachment=tree_has_attachments(parsed.root),
     )
 
@@ -162,12 +166,13 @@ def load(session: Session, message: Message, uid: int) -> None:
     try:
         content = read_content(root, partial(_section, session, uid))
         digests = {part.path: _picture(session, message, uid, part) for part in content.pictures}
+        signatures = _signatures(session, message, uid)
     except CommandFailed as error:
         if error.code not in ("NONEXISTENT", "BAD", error.kind):
             raise
         load_whole(session, message, uid)  # the structure names parts that the server does not have
         return
-    write(message, content, digests=digests)
+    write(message, content, digests=digests, signatures=signatures)
 
 
 def load_whole(session: Session, message: Message, uid: int) -> None:
@@ -186,6 +191,13 @@ def _section(session: Session, uid: int, part: Part) -> bytes:
     if part.size and not encoded:
         raise CommandFailed("the structure names a part that is not there", code="NONEXISTENT")
     return encoded
+
+
+def _signatures(session: Session, message: Message, uid: int) -> list[SignedFields]:
+    """What is signed, of a message that offers one-click unsubscribing: nothing else depends on it (RFC 8058)."""
+    if not message.extra.get("list_unsubscribe_post"):
+        return []
+    return signed_in(session.fetch_section(uid, "HEADER", max_bytes=MAX_BYTES))
 
 
 def _picture(session: Session, message: Message, uid: int, part: Part) -> str:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from webmail.models import Message, MessageBody, MessageSearch
 from webmail.models.search_document import document
 from webmail.sync.content import Content
+from webmail.sync.signatures import SignedFields
 
 State = MessageBody.State
 
@@ -26,6 +27,7 @@ def write(
     digests: dict[str, str],
     raw_digest: str = "",
     headers: list[list[str]] | None = None,
+    signatures: list[SignedFields] | None = None,
     attachment: bool | None = None,
 ) -> None:
     """Keeps the content, completes the search entry and the list's line of text."""
@@ -47,9 +49,11 @@ def write(
         "remote_images": clean.remote_images if clean else 0,
         "trackers": clean.trackers if clean else 0,
         "problem": content.problem[:200],
+        "suspect_links": content.suspects,
     }
     columns |= {"raw_digest": raw_digest} if raw_digest else {}
     columns |= {"headers": headers} if headers is not None else {}
+    columns |= {"signatures": signatures} if signatures is not None else {}
     with transaction.atomic():
         kept = MessageBody.objects.filter(message=message).values_list("parts", flat=True).first() or []
         known = {part["path"]: part["digest"] for part in kept if part.get("digest")}

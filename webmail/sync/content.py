@@ -14,6 +14,8 @@ from webmail.mime.part import Part, walk
 from webmail.mime.preview import html_to_text, snippet
 from webmail.mime.structure import BodyChoice, choose_body
 from webmail.render.html import SANITIZER_VERSION, sanitize
+from webmail.render.links import deceptions
+from webmail.render.text import plain_to_html
 from webmail.render.values import PROBLEM_SENTENCES, CleanHtml, Policy
 
 LARGEST_TEXT = 8 * 2**20  # octets of one text part, as encoded
@@ -27,7 +29,7 @@ Read = Callable[[Part], bytes]  # a part's encoded octets
 
 @dataclass(slots=True)
 class Content:
-    """What MessageBody keeps. ``pictures`` are the parts to bring along, by section."""
+    """What MessageBody keeps. ``pictures`` are the parts to bring along; ``suspects`` are (claimed, host) of links."""
 
     parts: list[dict[str, Any]]
     text: str = ""
@@ -35,6 +37,7 @@ class Content:
     snippet: str = ""
     problem: str = ""
     pictures: list[Part] = field(default_factory=list)
+    suspects: list[list[str]] = field(default_factory=list)
     version: int = SANITIZER_VERSION
 
     @property
@@ -66,7 +69,16 @@ def read_content(root: Part, read: Read) -> Content:
         snippet=snippet(text),
         problem=PROBLEM_SENTENCES[clean.problem] if clean is not None else "",
         pictures=pictures[:MOST_INLINE],
+        suspects=_suspects(clean, text),
     )
+
+
+def _suspects(clean: CleanHtml | None, text: str) -> list[list[str]]:
+    """Links that are not what they seem, each pair of sites once."""
+    if clean is None and "://" not in text:
+        return []
+    links = (clean or plain_to_html(text)).links
+    return [[found.claimed, found.host] for found in deceptions(links)]
 
 
 def _html_of(choice: BodyChoice, read: Read) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from webmail.render.links import deceptions
 from webmail.render.urls import clean_link
-from webmail.render.values import CleanHtml, Link
+from webmail.render.values import Link
 
 
 @pytest.mark.parametrize(
@@ -17,10 +17,15 @@ from webmail.render.values import CleanHtml, Link
         ("www.bank.co.uk", "https://other.co.uk/", "other.co.uk"),
         ("apple.com", "https://аpple.com/", "xn--pple-43d.com"),
         ("аpple.com", "https://apple.com/", "apple.com"),
+        ("Sign in", "https://bank.com@evil.test/", "evil.test"),
+        ("Sign in", "https://bank.com:x@evil.test/", "evil.test"),
+        ("Sign in", "https://bank%2Ecom@evil.test/", "evil.test"),
+        ("Sign in", "https://аpple.com/", "xn--pple-43d.com"),
+        ("https://аpple.com/", "https://аpple.com/", "xn--pple-43d.com"),
     ],
 )
 def test_a_link_that_names_another_site(text: str, href: str, host: str) -> None:
-    (found,) = deceptions(CleanHtml(html="", links=(Link(text, href),)))
+    (found,) = deceptions([Link(text, href)])
     assert found.host == host
 
 
@@ -33,10 +38,13 @@ def test_a_link_that_names_another_site(text: str, href: str, host: str) -> None
         ("bank.com", "mailto:a@evil.test"),
         ("Read more at bank.com today", "https://news.test/"),
         ("", "https://x.test/"),
+        ("Sign in", "https://me@bank.com/"),
+        ("Sign in", "https://bücher.test/"),
+        ("Sign in", "https://bank.com/?next=https://shop.test@x"),
     ],
 )
 def test_other_links_are_left_alone(text: str, href: str) -> None:
-    assert deceptions(CleanHtml(html="", links=(Link(text, href),))) == ()
+    assert deceptions([Link(text, href)]) == ()
 
 
 @pytest.mark.parametrize(
@@ -52,3 +60,7 @@ def test_other_links_are_left_alone(text: str, href: str) -> None:
 )
 def test_link_targets(url: str, kept: str | None) -> None:
     assert clean_link(url) == kept
+
+
+def test_a_page_of_deceptions_is_cut() -> None:
+    assert len(deceptions([Link("bank.com", f"https://evil{number}.test/") for number in range(200)])) == 50
