@@ -6,13 +6,15 @@ tinycss2); what comes out contains neither ``<`` nor ``\\``, so it can stand ins
 
 import re
 from collections.abc import Iterator, Set
+from functools import lru_cache
 from typing import Any
 
 import tinycss2
 
+from webmail.render import css_plain
 from webmail.render.css_media import clean_media
 from webmail.render.css_properties import NEVER_NEGATIVE, PROPERTIES
-from webmail.render.css_selectors import clean_selectors
+from webmail.render.css_selectors import clean_prelude, clean_selectors
 from webmail.render.wordlist import words
 
 MAX_STYLESHEET = 300_000
@@ -33,8 +35,31 @@ _BRACKETS = re.compile(r"[\[({]|[\])}]")
 
 def clean_declarations(css: str, *, properties: Set[str] = PROPERTIES) -> str:
     """The declarations of a style attribute that may stay, as one line; "" when none may or it cannot be read."""
-    if len(css) > MAX_STYLESHEET or _nested_too_deep(css):
+    if len(css) > MAX_STYLESHEET:
         return ""
+    pieces = css_plain.declarations(css)
+    if pieces is not None:
+        kept = (_piece(piece, properties) for piece in pieces[:MAX_DECLARATIONS])
+        return ";".join(declaration for declaration in kept if declaration)
+    return "" if _nested_too_deep(css) else _parsed_declarations(css, properties)
+
+
+def _piece(piece: str, properties: Set[str]) -> str:
+    """One declaration; the parser is asked only about what is not plain and has a property that may stay."""
+    if not piece or piece.isspace():
+        return ""
+    plain = css_plain.declaration(piece)
+    if plain is not None and (plain.value or plain.name not in properties):
+        return _text(plain.name, plain.value, plain.important) if plain.name in properties else ""
+    return (_remembered if len(piece) <= 200 else _parsed_declarations)(piece, properties)
+
+
+@lru_cache(maxsize=2_000)  # the same few fonts and colours stand all over a mail
+def _remembered(piece: str, properties: Set[str]) -> str:
+    return _parsed_declarations(piece, properties)
+
+
+def _parsed_declarations(css: str, properties: Set[str]) -> str:
     try:
         nodes = tinycss2.parse_blocks_contents(css, skip_comments=True, skip_whitespace=True)
         return _declarations(nodes, properties=properties)
@@ -47,10 +72,26 @@ def clean_stylesheet(css: str) -> str:
     css = css[:MAX_STYLESHEET]
     if _nested_too_deep(css):
         return ""
+    statements = css_plain.statements(css)
+    if statements is not None:
+        return "\n".join(_plain_rules(statements))
     try:
         return "\n".join(_rules(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True), depth=0))
     except (RecursionError, ValueError):
         return ""
+
+
+def _plain_rules(statements: list[css_plain.Statement]) -> Iterator[str]:
+    for at, prelude, body in statements:
+        if not at:
+            selectors = clean_prelude(prelude)
+            kept = clean_declarations(body) if selectors else ""
+            if kept:
+                yield f"{selectors}{{{kept}}}"
+        elif at == "media" and body and (media := clean_media(prelude)):
+            inner = "\n".join(_plain_rules(css_plain.statements(body) or []))
+            if inner:
+                yield f"@media {media}{{{inner}}}"
 
 
 def _nested_too_deep(css: str) -> bool:
@@ -90,8 +131,12 @@ def _declarations(nodes: list[Any], *, properties: Set[str] = PROPERTIES) -> str
         if node.type == "declaration" and node.lower_name in properties:
             value = _value(node.lower_name, node.value)
             if value:
-                kept.append(f"{node.lower_name}:{value}{'!important' if node.important else ''}")
+                kept.append(_text(node.lower_name, value, node.important))
     return ";".join(kept)
+
+
+def _text(name: str, value: str, important: bool) -> str:
+    return f"{name}:{value}{'!important' if important else ''}"
 
 
 def _value(name: str, tokens: list[Any]) -> str:

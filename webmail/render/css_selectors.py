@@ -10,6 +10,7 @@ from typing import Any
 
 import tinycss2
 
+from webmail.render import css_plain
 from webmail.render.wordlist import words
 
 MAX_SELECTORS = 200
@@ -21,6 +22,17 @@ _PSEUDO = words(
 )
 _PSEUDO_FUNCTIONS = frozenset({"nth-child", "nth-last-child", "nth-of-type", "nth-last-of-type", "not", "is", "where"})
 _ROOTS = frozenset({"html", "body"})
+_ROOT = re.compile(r"(?<![\w.#:-])(?:html|body)(?![\w-])", re.IGNORECASE)
+_DOUBLED = re.compile(re.escape(PAPER) + r"\s*[> ]\s*(?=" + re.escape(PAPER) + ")")
+_ID = re.compile(r"#(?!m-)")
+
+
+def clean_prelude(prelude: str) -> str:
+    """As ``clean_selectors``, of text; the parser is asked only about what is not plain."""
+    plain = css_plain.selectors(prelude)
+    if plain is None:
+        return clean_selectors(tinycss2.parse_component_value_list(prelude))
+    return ",".join(_drop_leading_roots(_ID.sub("#m-", _ROOT.sub(PAPER, one))) for one in plain[:MAX_SELECTORS])
 
 
 def clean_selectors(prelude: list[Any]) -> str:
@@ -113,5 +125,4 @@ def _pseudo_function(token: Any) -> str | None:
 
 def _drop_leading_roots(text: str) -> str:
     """``html body p`` names the paper twice; once is what can match."""
-    doubled = re.compile(re.escape(PAPER) + r"\s*[> ]\s*(?=" + re.escape(PAPER) + ")")
-    return doubled.sub("", text)
+    return _DOUBLED.sub("", text)
