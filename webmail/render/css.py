@@ -59,6 +59,11 @@ def _remembered(piece: str, properties: Set[str]) -> str:
     return _parsed_declarations(piece, properties)
 
 
+def forget() -> None:
+    """Empties what is remembered from one mail to the next, for measuring."""
+    _remembered.cache_clear()
+
+
 def _parsed_declarations(css: str, properties: Set[str]) -> str:
     try:
         nodes = tinycss2.parse_blocks_contents(css, skip_comments=True, skip_whitespace=True)

@@ -22,7 +22,7 @@ _RULE = rf"\s*+{_PRELUDE}\{{{_BODY}\}}"
 
 _UNUSUAL = re.compile(r"[\"'()\[\]{}\\@<>/\0]")
 _DECLARATIONS = re.compile(rf"{_BODY}\Z")
-_EACH_DECLARATION = re.compile(rf"{_DECLARATION}(?:;|\Z)")
+_EACH_DECLARATION = re.compile(rf"({_DECLARATION})(?:;|\Z)")
 _STATEMENT = re.compile(
     rf"\s*+(?:(?P<prelude>{_PRELUDE})\{{(?P<body>{_BODY})\}}"
     rf"|@(?P<at>[a-zA-Z-]++)(?P<query>(?:{_PRELUDE})?)"

@@ -16,6 +16,8 @@ from webmail.render.open_elements import OpenElements
 MAX_LENGTH = 2_000_000
 MAX_ATTRIBUTES = 200
 MAX_ODD_TAGS = 8_000
+# The parser appends each character that an entity names to the text before it, at a cost that grows with that text.
+MAX_ENTITIES = 100_000
 MAX_STYLES = 300_000
 STYLE_COST = 500
 
@@ -60,6 +62,8 @@ def scan(source: str) -> Scan:
     found = Scan()
     if _ODD.search(source) and _more_openings_than(source, MAX_ODD_TAGS):
         found.excess = "odd"
+    elif source.count("&") - source.count("&#") > MAX_ENTITIES:  # numbered ones cost nothing
+        found.excess = "entities"
     else:
         _walk(source, found)
     return found

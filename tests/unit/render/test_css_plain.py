@@ -33,7 +33,7 @@ SHEETS = st.lists(st.sampled_from([bit for bit in BITS if len(bit) > 5 or bit in
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    css._remembered.cache_clear()
+    css.forget()
 
 
 def by_parser_alone(monkeypatch: pytest.MonkeyPatch, function: str, text: str) -> str:

@@ -213,12 +213,18 @@ def test_ordinary_markup_stays() -> None:
         "<div><font size=1></div>" * 20_000,
         "<table><td><b><div></td></table></th>" + "<table><tr><td></th><div></table>" * 10_000,
         "<table><td>x<col>" + "<b>x</b>" * 100_000,
+        "&amp;lt;&notin" * 60_000,
     ],
 )
 def test_bombs_are_shown_as_text(bomb: str) -> None:
     cleaned = clean(bomb + "the end")
     assert cleaned.problem == "too-complex"
     assert objections(CleanHtml(html=cleaned.html.replace(' class="m-text"', ""))) == []
+
+
+def test_numbered_entities_are_no_bomb() -> None:
+    cleaned = clean("<p>" + "&#20013;" * 150_000)
+    assert (cleaned.problem, cleaned.html.count("中")) == ("", 150_000)
 
 
 def test_text_of_a_bomb_can_still_be_read() -> None:
