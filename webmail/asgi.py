@@ -1,5 +1,6 @@
 """The web process: an ASGI application, so that one worker can hold many open event streams."""
 
+import os
 import warnings
 
 import django
@@ -26,5 +27,6 @@ class OneThreadHandler(ASGIHandler):
         return await sync_to_async(self.get_response, thread_sensitive=True)(request)
 
 
+os.environ["MAILROOM_ROLE"] = "web"  # every other process is a worker: webmail.settings.sessions
 django.setup(set_prefix=False)
 application = OneThreadHandler()

@@ -5,7 +5,7 @@ from pathlib import Path
 from csp.constants import SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from . import env
+from . import env, sessions
 from .base import *  # noqa: F403 - settings modules are layered this way in Django
 from .base import CONTENT_SECURITY_POLICY, MAILROOM
 
@@ -19,6 +19,7 @@ CONTENT_ORIGIN = env.text("MAILROOM_CONTENT_ORIGIN", "").rstrip("/")
 
 DATABASES = {"default": env.database("MAILROOM_DATABASE_URL")}
 DATABASES["default"]["OPTIONS"] = {
+    "options": sessions.limits(env.text("MAILROOM_ROLE", "worker")),
     "pool": {"min_size": 1, "max_size": env.integer("MAILROOM_DATABASE_POOL", 12), "timeout": 10},
 }
 REDIS_URL = env.text("MAILROOM_REDIS_URL")

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from . import env
+from . import env, sessions
 from .base import *  # noqa: F403 - settings modules are layered this way in Django
 
 DEBUG = False
@@ -14,6 +14,7 @@ ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 _FOLDER = Path(env.text("MAILROOM_TEST_DIR", tempfile.gettempdir()))
 
 DATABASES = {"default": env.database("MAILROOM_DATABASE_URL", "postgresql:///mailroom")}
+DATABASES["default"]["OPTIONS"] = {"options": sessions.limits("worker")}
 REDIS_URL = env.text("MAILROOM_REDIS_URL", "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = env.text("MAILROOM_BROKER_URL", "memory://")
 CACHES = {
