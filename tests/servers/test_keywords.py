@@ -173,3 +173,15 @@ def test_a_copy_has_the_labels_of_its_original(dovecot: Dovecot, account: MailAc
     sync(account)
     check(dovecot, account)
     assert list(on_server(dovecot, account.address)["Archive"].values()) == [frozenset({WORK})]
+
+
+def test_a_keyword_that_cannot_be_sent_is_refused_and_holds_nothing_up(dovecot: Dovecot, account: MailAccount) -> None:
+    """Some servers show keywords with octets that no command may hold."""
+    odd = ["p\u00e4ssli"]
+    Placement.objects.filter(pk=row(account, 1).pk).update(keywords=odd, server_keywords=odd)
+    label(account, 1, remove=tuple(odd))
+    actions.change_flags(account.user, "star", spots(account, 2), set_=Flag.FLAGGED, clear=0)
+    sync(account)
+    assert shown(account, 1) == (odd, odd, [])
+    assert on_server(dovecot, account.address)["INBOX"][2] == {r"\Flagged"}
+    assert [op.state for op in RemoteOp.objects.order_by("id")] == ["failed", "done"]

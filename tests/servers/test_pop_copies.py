@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -140,3 +141,41 @@ def test_nothing_goes_to_another_person(dovecot: Dovecot, source: MailAccount) -
     pop.copy_to(source, archive(foreign))
     sync(source)
     assert not RemoteOp.objects.filter(account=foreign).exists()
+
+
+def owed(target: MailAccount, data: bytes) -> RemoteOp:
+    """A copy of these octets that waits for its APPEND."""
+    return RemoteOp.objects.create(
+        account=target,
+        kind=RemoteOp.Kind.APPEND,
+        destination=archive(target),
+        args={"digest": storage.put(target.pk, data), "message_id": "", "flags": []},
+    )
+
+
+def test_a_message_that_imap_cannot_carry_is_refused_in_words_and_holds_nothing_up(
+    dovecot: Dovecot, target: MailAccount
+) -> None:
+    """A literal may hold no NUL (RFC 9051 section 4.3), POP3 servers hand some over."""
+    odd, good = owed(target, message(1, body="a\0b")), owed(target, message(2))
+    sync(target)
+    odd.refresh_from_db()
+    good.refresh_from_db()
+    assert (odd.state, good.state) == ("failed", "done")
+    assert "NUL" in odd.error
+    assert copies(target) == ["Topic 2"]
+    check(dovecot, target)
+
+
+def test_a_large_message_is_appended_in_the_memory_of_a_piece(dovecot: Dovecot, target: MailAccount) -> None:
+    large = owed(target, message(1, body="line after line after line\r\n" * 2**20))
+    tracemalloc.start()
+    try:
+        sync(target)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    large.refresh_from_db()
+    assert large.state == "done"
+    assert copies(target) == ["Topic 1"]
+    assert peak < 8 * 2**20 < Message.objects.get(account=target).size

@@ -92,8 +92,8 @@ def _file(session: imap.Session, outgoing: Outgoing, name: bytes) -> str:
     if files_itself and outgoing.filing_attempts < _LOOKED:
         return ""
     Outgoing.objects.filter(pk=outgoing.pk).update(filing_uidnext=uidnext)
-    data = storage.read(outgoing.account_id, outgoing.sent_copy_digest)
-    session.append(name, data, flags=["\\Seen"], internaldate=outgoing.sent_at)
+    with storage.open_file(outgoing.account_id, outgoing.sent_copy_digest) as file:
+        session.append(name, file, flags=["\\Seen"], internaldate=outgoing.sent_at)
     return Filing.FILED
 
 

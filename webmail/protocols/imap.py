@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
+from typing import IO
 
 from webmail.protocols import imap_change, imap_fetch, imap_mailboxes, imap_select
 from webmail.protocols.imap_login import log_in
@@ -209,12 +210,15 @@ class Session:
     def append(
         self,
         wire_name: bytes,
-        data: bytes,
+        data: bytes | IO[bytes],
         *,
         flags: Collection[str] = (),
         internaldate: datetime | None = None,
     ) -> AppendResult:
-        """Store a message with CRLF line ends. Raises CommandFailed (TRYCREATE, OVERQUOTA...), ValueError."""
+        """Store a message with CRLF line ends, from memory or, in the memory of a piece, from a file.
+
+        Raises CommandFailed (TRYCREATE, OVERQUOTA...), ValueError for what IMAP cannot carry: a NUL.
+        """
         return imap_change.append(self._wire, wire_name, data, flags=flags, internaldate=internaldate)
 
     # news, and the end

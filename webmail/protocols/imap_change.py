@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from datetime import datetime
+from typing import IO
 
 from webmail.protocols.imap_fetch import MOST_PER_COMMAND, command_room
-from webmail.protocols.imap_wire.encode import Argument, Literal, String, date_time, flag_list, label_list
+from webmail.protocols.imap_wire.encode import Argument, Literal, Streamed, String, date_time, flag_list, label_list
 from webmail.protocols.imap_wire.replies import Text, parse_copyuid, parse_text
-from webmail.protocols.imap_wire.wire import Wire
+from webmail.protocols.imap_wire.wire import PIECE, Wire
 from webmail.protocols.values import AppendResult, CopyResult, MoveResult, UidSet
 
 _COPYUID = re.compile(rb"\* OK (\[COPYUID .*)\Z", re.IGNORECASE | re.DOTALL)
@@ -99,17 +100,34 @@ def expunge(wire: Wire, uids: UidSet) -> bool:
 def append(
     wire: Wire,
     wire_name: bytes,
-    data: bytes,
+    data: bytes | IO[bytes],
     *,
     flags: Collection[str] = (),
     internaldate: datetime | None = None,
 ) -> AppendResult:
-    """Store a message (CRLF line ends) in a mailbox. Raises CommandFailed (TRYCREATE, OVERQUOTA...), ValueError."""
+    """Store a message (CRLF line ends) in a mailbox; one in a file that can be rewound is read while it is sent.
+
+    Raises CommandFailed (TRYCREATE, OVERQUOTA...), ValueError for an argument or a message that IMAP cannot carry.
+    """
     words: list[Argument] = [b"APPEND", String(wire_name)]
     if flags:
         words.append(flag_list(flags))
     if internaldate is not None:
         words.append(date_time(internaldate))
-    text = wire.finish(*words, Literal(data), patience=wire.patience * 2 + len(data) / SLOWEST_UPLOAD)
+    message = Literal(data) if isinstance(data, bytes) else _streamed(data)
+    size = len(message.value) if isinstance(message, Literal) else message.size
+    text = wire.finish(*words, message, patience=wire.patience * 2 + size / SLOWEST_UPLOAD)
     found = _APPENDUID.fullmatch(text.data) if text.code == b"APPENDUID" else None
     return AppendResult(int(found[1]), int(found[2])) if found else AppendResult()
+
+
+def _streamed(file: IO[bytes]) -> Streamed:
+    """The file from its beginning. Raises ValueError when it holds a NUL, which no literal may (RFC 9051, 4.3)."""
+    size = 0
+    file.seek(0)
+    while piece := file.read(PIECE):
+        if b"\0" in piece:
+            raise ValueError("the message holds a NUL")
+        size += len(piece)
+    file.seek(0)
+    return Streamed(file, size)

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from webmail import live
 from webmail.models import Mailbox, RemoteOp
-from webmail.protocols.errors import CommandFailed
+from webmail.protocols.errors import CommandFailed, MailServerError
 from webmail.sync import failpoints, ops_send, ops_settle
 from webmail.sync.apply import replayed
 from webmail.sync.ops_plan import FOLDERS, KEYWORDS, Batch, Held, Op, batches, free_to_run
@@ -99,6 +99,11 @@ def _carry_out(run: Run, batch: Batch) -> bool:
         settle = ops_send.SENDERS[batch.kind](run, batch, source, destination)
     except CommandFailed as error:
         return _failed(run, batch, error)
+    except MailServerError:
+        raise
+    except ValueError:  # the gate let an argument not out; left where it is, it would stop every pass to come
+        _refuse(run, batch, "this cannot be said to a mail server")
+        return True
     if settle is None:
         _put_off(run, batch, "waits for its messages")
         return False

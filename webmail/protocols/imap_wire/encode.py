@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
 _BREAKS = re.compile(rb"[\r\n\0]")
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
@@ -37,14 +37,22 @@ class Literal:
     value: bytes
 
 
-Argument: TypeAlias = bytes | String | Literal
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A literal that is read from a file while it is sent. The caller knows that its `size` bytes hold no NUL."""
+
+    file: IO[bytes]
+    size: int
+
+
+Argument: TypeAlias = bytes | String | Literal | Streamed
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Bytes to send at once; when `wait`, the server must ask for more before the next segment goes."""
+    """What to send at once; when `wait`, the server must ask for more before the next segment goes."""
 
-    data: bytes
+    data: bytes | Streamed
     wait: bool
 
 
@@ -56,6 +64,10 @@ def encode_command(tag: bytes, arguments: Sequence[Argument], capabilities: froz
         line += b" "
         if isinstance(argument, bytes):
             line += _printable(argument)
+            continue
+        if isinstance(argument, Streamed):
+            segments += [Segment(line + b"{%d}\r\n" % argument.size, wait=True), Segment(argument, wait=False)]
+            line = b""
             continue
         quoted = _quoted(argument)
         if quoted is not None:

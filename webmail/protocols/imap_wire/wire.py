@@ -24,7 +24,7 @@ from webmail.protocols.errors import (
     classify_reply,
 )
 from webmail.protocols.imap_wire.channel import Channel
-from webmail.protocols.imap_wire.encode import Argument, encode_command
+from webmail.protocols.imap_wire.encode import Argument, Streamed, encode_command
 from webmail.protocols.imap_wire.fetch import flag_row
 from webmail.protocols.imap_wire.limits import HEADERS, Limits
 from webmail.protocols.imap_wire.replies import Text, kind_of, parse_text, parse_vanished
@@ -32,6 +32,7 @@ from webmail.protocols.imap_wire.scanner import Response, Scanner
 from webmail.protocols.values import BadRow, Event, Exists, Expunged, Notice, Unidentified, Vanished
 
 EVENTS_KEPT = 10_000
+PIECE = 256 * 1024  # of a message on its way to the server
 _TAGGED = re.compile(rb"([A-Za-z0-9.]{1,40}) (OK|NO|BAD)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _STATUS = re.compile(rb"\* (OK|NO|BAD|BYE|PREAUTH)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 
@@ -83,7 +84,7 @@ class Wire:
         self._channel.restart_clock(self.patience if patience is None else patience)
         self._running = tag
         for segment in segments:
-            self._channel.send(segment.data)
+            self._send(segment.data)
             if segment.wait:
                 self._wait_for_go(tag)
         return self._responses(tag)
@@ -158,6 +159,23 @@ class Wire:
     def violated(self, reason: str) -> NoReturn:
         """End the session over something the protocol does not allow."""
         self._channel.fail(ProtocolViolation(reason))
+
+    def _send(self, data: bytes | Streamed) -> None:
+        """A file that gives less than it promised leaves the server waiting for the rest: the session ends."""
+        if isinstance(data, bytes):
+            self._channel.send(data)
+            return
+        left = data.size
+        while left:
+            try:
+                piece = data.file.read(min(left, PIECE))
+            except OSError as exc:
+                self._channel.close()
+                raise ConnectionLost("what was to be sent could not be read") from exc
+            if not piece:
+                self._channel.fail(ConnectionLost("what was to be sent ended early"))
+            self._channel.send(piece)
+            left -= len(piece)
 
     def _make_way(self) -> None:
         if self._channel.closed:
