@@ -30,8 +30,8 @@ class RemoteOp(models.Model):
 
     Per-message kinds cover up to 500 messages: ``placements[i]`` lay in ``mailbox`` under ``gen`` with ``uids[i]``
     when the person acted; of a COPY they are the copies, and ``uids`` those of their originals (``args["sources"]``).
-    RENAME has the new last level in ``args["leaf"]``, REMOVE what brings the folder back in ``args["kept"]``,
-    SUBSCRIBE in ``args["was"]`` whether it was.
+    RENAME has the new last level in ``args["leaf"]``, REMOVE what brings the folder back in ``args["kept"]``
+    and in ``args["known"]`` up to where its owner knew the mail in it, SUBSCRIBE in ``args["was"]`` whether it was.
 
     ``dest_uidnext`` is recorded before a MOVE, COPY or APPEND is sent, so that a replay after a crash looks only at
     newer UIDs before doing it again.

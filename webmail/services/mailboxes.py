@@ -11,13 +11,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import MailAccount, User
 from webmail import live
 from webmail.mime.folder_names import LONGEST_PATH, BadName, child_name, encode_name, sibling
-from webmail.models import Action, Mailbox, RemoteOp
+from webmail.models import Action, Mailbox, Placement, RemoteOp
 from webmail.models.cursors import FRESH_CURSORS
 from webmail.models.folder_tree import chosen, hide_mail, take_wire_name, within
 
@@ -131,9 +132,10 @@ def remove(user: User, mailbox: Mailbox) -> Action:
     inverse = [{"do": "reappear", "mailbox": row.pk, "kept": kept[row.pk]} for row in doomed]
     action = _done(user, account, "remove", inverse, count=sum(row.total for row in doomed) or 1)
     for row in sorted(doomed, key=lambda row: -len(bytes(row.wire_name))):  # the innermost first
+        args = {"kept": kept[row.pk], "known": _known(row)}
         hide_mail(row.pk, now)
         Mailbox.objects.filter(pk=row.pk).update(phase=_GONE, role="", role_source="")
-        _owe(action, account, RemoteOp.Kind.REMOVE, row, args={"kept": kept[row.pk]}, not_before=now + UNDO_WINDOW)
+        _owe(action, account, RemoteOp.Kind.REMOVE, row, args=args, not_before=now + UNDO_WINDOW)
     return action
 
 
@@ -189,6 +191,12 @@ def _fresh(rows: Sequence[Mailbox], mailbox: Mailbox) -> Mailbox:
 def _kept(row: Mailbox, at: datetime) -> dict[str, str]:
     """What undo or a refusal needs to bring the folder back."""
     return {"phase": row.phase, "role": row.role, "role_source": row.role_source, "gone_at": at.isoformat()}
+
+
+def _known(row: Mailbox) -> dict[str, int]:
+    """What its owner deletes with the folder: mail below this UID. Rows are ahead of the cursor during a sync."""
+    stored = Placement.objects.filter(mailbox=row.pk, gen=row.gen).aggregate(highest=Max("uid"))["highest"] or 0
+    return {"uidnext": max(row.uidnext or 1, stored + 1), "exists": row.exists_count}
 
 
 def _typed(leaf: str) -> str:

@@ -7,8 +7,10 @@ lost only after a complete look at the mailbox, and while no earlier operation c
 from django.db.models import Q
 
 from webmail.models import Mailbox, Placement, RemoteOp
-from webmail.protocols.values import UidSet
-from webmail.sync.mailbox import sync_mailbox
+from webmail.protocols.errors import CommandFailed
+from webmail.protocols.values import Selected, UidSet
+from webmail.sync import plan
+from webmail.sync.mailbox import known_of, sync_mailbox
 from webmail.sync.ops_plan import Batch
 from webmail.sync.run import Run
 
@@ -16,10 +18,14 @@ Uids = dict[int, int | None]
 
 
 def resolve(run: Run, batch: Batch, source: Mailbox) -> Uids | None:
-    """Placement to its UID in the source, None where it is lost; None as a whole while that cannot be told yet."""
+    """Placement to its UID in the source, None where it is lost; None as a whole while that cannot be told yet.
+
+    Where a mailbox has no stable UIDs (UIDVALIDITY 0), those of an earlier connection may be another message's now.
+    """
     uids = source_uids(batch, source)
     unknown = [placement for placement, uid in uids.items() if uid is None]
-    if not unknown:
+    stable = source.uidvalidity != 0
+    if not unknown and stable:
         return uids
     if _awaited(batch, source.account_id, [*unknown, *(pk for op in batch.ops for pk in op.sources)]):
         return None
@@ -74,3 +80,18 @@ def arrived(run: Run, batch: Batch, destination: Mailbox) -> set[int]:
         pk__in=batch.items, mailbox=destination.pk, gen=destination.gen, uid__isnull=False
     ).exclude(state=Placement.State.GONE)
     return set(rows.values_list("pk", flat=True))
+
+
+def select(run: Run, box: Mailbox, *, read_only: bool = False) -> Selected | None:
+    """The mailbox, open for writing; None while its numbering is not the one we hold, or another mailbox has its name:
+    the next pass settles that.
+
+    Raises CommandFailed, also for a mailbox that is open for reading only.
+    """
+    selected = run.session.selected
+    name = bytes(box.wire_name)
+    if selected is None or selected.wire_name != name or (selected.read_only and not read_only):
+        selected = run.session.select(name, read_only=read_only)
+    if selected.read_only and not read_only:
+        raise CommandFailed("the mailbox is read-only", code="READ-ONLY", permanent=True)
+    return None if plan.other(known_of(box), selected) else selected

@@ -7,15 +7,16 @@ achieved (``batch.uncertain``); a mark the mailbox does not keep is not sent, si
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import IO, Any
 
 from webmail import storage
-from webmail.mime.folder_names import below, sibling
 from webmail.models import Flag, Mailbox, RemoteOp
 from webmail.protocols.errors import CommandFailed
 from webmail.protocols.values import Selected, UidSet
-from webmail.sync import ops_resolve, ops_settle
+from webmail.sync import ops_folders, ops_resolve, ops_settle
 from webmail.sync.label_names import on_the_wire
 from webmail.sync.ops_plan import Batch
+from webmail.sync.ops_resolve import select
 from webmail.sync.owed import label_change, label_names
 from webmail.sync.run import Run
 
@@ -28,7 +29,7 @@ def send_flags(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None
     """STORE of deltas, one command for each net change and as many UIDs as fit. A message that is gone needs none."""
     assert source is not None
     uids = ops_resolve.resolve(run, batch, source)
-    selected = _select(run, source) if uids is not None else None
+    selected = select(run, source) if uids is not None else None
     if uids is None or selected is None:
         return None
     unkept = 0
@@ -56,7 +57,7 @@ def send_keywords(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | N
     """STORE of keyword deltas, as of flags. What the mailbox does not keep stays here and is not sent."""
     assert source is not None
     uids = ops_resolve.resolve(run, batch, source)
-    selected = _select(run, source) if uids is not None else None
+    selected = select(run, source) if uids is not None else None
     if uids is None or selected is None:
         return None
     changes = batch.keywords()
@@ -74,7 +75,7 @@ def send_labels(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | Non
     """STORE of label deltas, in the names the labels have now. A message that is gone needs none."""
     assert source is not None
     uids = ops_resolve.resolve(run, batch, source)
-    if uids is None or _select(run, source) is None:
+    if uids is None or select(run, source) is None:
         return None
     names = label_names(source.account_id)
     for row in RemoteOp.objects.filter(pk__in=batch.ids).order_by("pk"):
@@ -90,13 +91,13 @@ def send_move(run: Run, batch: Batch, source: Mailbox | None, destination: Mailb
     assert source is not None
     assert destination is not None
     uids = ops_resolve.resolve(run, batch, source)
-    if uids is None or _select(run, source) is None:
+    if uids is None or select(run, source) is None:
         return None
     present = ops_resolve.present(run, uids)
     arrived: set[int] = set()
     if batch.uncertain or len(present) < len(uids):
         arrived = ops_resolve.arrived(run, batch, destination)
-        if _select(run, source) is None:
+        if select(run, source) is None:
             return None
     copied = UidSet.collect(uid for placement, uid in present.items() if placement in arrived)
     if copied:  # an earlier COPY came through and its source was not removed yet
@@ -124,7 +125,7 @@ def send_copy(run: Run, batch: Batch, source: Mailbox | None, destination: Mailb
     if uids is None:
         return None
     arrived = ops_resolve.arrived(run, batch, destination) if batch.uncertain else set()
-    if _select(run, source, read_only=True) is None:
+    if select(run, source, read_only=True) is None:
         return None
     present = ops_resolve.present(run, uids)
     to_copy = {placement: uid for placement, uid in present.items() if placement not in arrived}
@@ -145,7 +146,7 @@ def send_expunge(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | No
     """\\Deleted on the named messages, and UID EXPUNGE of just these where the server can."""
     assert source is not None
     uids = ops_resolve.resolve(run, batch, source)
-    if uids is None or _select(run, source) is None:
+    if uids is None or select(run, source) is None:
         return None
     present = UidSet.collect(ops_resolve.present(run, uids).values())
     if present:
@@ -161,112 +162,33 @@ def send_append(run: Run, batch: Batch, source: Mailbox | None, destination: Mai
     for row in RemoteOp.objects.filter(pk__in=batch.ids):
         args = row.args
         try:
-            data = storage.read(args.get("stored_for", run.account.pk), args["digest"])
+            file = storage.open_file(args.get("stored_for", run.account.pk), args["digest"])
         except FileNotFoundError:
             raise CommandFailed("the message is no longer here", code="NONEXISTENT", permanent=True) from None
-        if batch.uncertain and _appended(run, box, args.get("message_id", ""), data, since=row.dest_uidnext or 1):
-            continue
-        when = args.get("internaldate")
-        run.session.append(
-            bytes(box.wire_name),
-            data,
-            flags=args.get("flags", ["\\Seen"]),
-            internaldate=datetime.fromisoformat(when) if when else None,
-        )
+        with file:
+            if batch.uncertain and _appended(run, box, args.get("message_id", ""), file, since=row.dest_uidnext or 1):
+                continue
+            _append(run, box, file, args)
     return partial(ops_settle.done, batch)
 
 
-def _appended(run: Run, box: Mailbox, message_id: str, data: bytes, *, since: int) -> bool:
+def _append(run: Run, box: Mailbox, file: IO[bytes], args: dict[str, Any]) -> None:
+    when = datetime.fromisoformat(args["internaldate"]) if args.get("internaldate") else None
+    try:
+        run.session.append(bytes(box.wire_name), file, flags=args.get("flags", ["\\Seen"]), internaldate=when)
+    except ValueError:
+        raise CommandFailed("the message holds NUL octets, which IMAP cannot carry", permanent=True) from None
+
+
+def _appended(run: Run, box: Mailbox, message_id: str, file: IO[bytes], *, since: int) -> bool:
     """Whether an earlier APPEND of this message came through: by its Message-ID, or without one by its header."""
-    if _select(run, box, read_only=True) is None:
+    if select(run, box, read_only=True) is None:
         return False
     if message_id:
         return bool(run.session.search_message_id(f"<{message_id}>", since_uid=since))
-    head = data[: 2**18].partition(b"\r\n\r\n")[0].strip()
+    head = file.read(2**18).partition(b"\r\n\r\n")[0].strip()
     newer = run.session.search_uids(since, _HIGHEST_UID)
     return any(run.session.fetch_section(uid, "HEADER", max_bytes=2**18).strip() == head for uid in newer)
-
-
-def send_create(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
-    """CREATE and SUBSCRIBE; that it exists already is as good."""
-    assert source is not None
-    name = bytes(source.wire_name)
-    try:
-        run.session.create(name)
-    except CommandFailed as error:
-        if error.code != "ALREADYEXISTS" and not _exists(run, name):
-            raise
-    run.session.subscribe(name)
-    return partial(ops_settle.done, batch)
-
-
-def send_rename(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
-    """RENAME to ``args["leaf"]`` at the same place, and the subscriptions, which servers do not take along."""
-    assert source is not None
-    old = bytes(source.wire_name)
-    new = sibling(old, RemoteOp.objects.get(pk=batch.ids[0]).args["leaf"].encode("ascii"), source.delimiter)
-    if run.session.selected is not None:
-        run.session.unselect()
-    if not (batch.uncertain and not _exists(run, old) and _exists(run, new)):
-        run.session.rename(old, to=new)
-    rows = list(Mailbox.objects.filter(account=source.account_id, subscribed=True).exclude(phase=Mailbox.Phase.GONE))
-    for row in rows:
-        name = bytes(row.wire_name)
-        if (renamed := below(name, old, new, source.delimiter)) != name:
-            _subscribed(run, renamed, wanted=True)
-            _subscribed(run, name, wanted=False)
-    return partial(ops_settle.renamed, batch, source, new)
-
-
-def _subscribed(run: Run, name: bytes, *, wanted: bool) -> None:
-    """A subscription that goes along with something that matters more; a refusal changes nothing."""
-    try:
-        (run.session.subscribe if wanted else run.session.unsubscribe)(name)
-    except CommandFailed:
-        return
-
-
-def send_remove(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
-    """DELETE of a mailbox; that it is gone already is as good."""
-    assert source is not None
-    if run.session.selected is not None:
-        run.session.unselect()
-    try:
-        run.session.delete(bytes(source.wire_name))
-    except CommandFailed as error:
-        if error.code != "NONEXISTENT" and _exists(run, bytes(source.wire_name)):
-            raise
-    _subscribed(run, bytes(source.wire_name), wanted=False)
-    return partial(ops_settle.mailbox_removed, batch, source)
-
-
-def send_subscribe(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) -> Settle | None:
-    """SUBSCRIBE or UNSUBSCRIBE, as the row says now."""
-    assert source is not None
-    name = bytes(source.wire_name)
-    if source.subscribed:
-        run.session.subscribe(name)
-    else:
-        run.session.unsubscribe(name)
-    return partial(ops_settle.done, batch)
-
-
-def _exists(run: Run, name: bytes) -> bool:
-    return any(box.wire_name == name for box in run.session.list_mailboxes())
-
-
-def _select(run: Run, box: Mailbox, *, read_only: bool = False) -> Selected | None:
-    """The mailbox, open for writing; None while its numbering is not the one we hold: the next pass settles that.
-
-    Raises CommandFailed, also for a mailbox that is open for reading only.
-    """
-    selected = run.session.selected
-    name = bytes(box.wire_name)
-    if selected is None or selected.wire_name != name or (selected.read_only and not read_only):
-        selected = run.session.select(name, read_only=read_only)
-    if selected.read_only and not read_only:
-        raise CommandFailed("the mailbox is read-only", code="READ-ONLY", permanent=True)
-    return selected if box.uidvalidity in (None, selected.uidvalidity) else None
 
 
 SENDERS: dict[str, Sender] = {
@@ -277,8 +199,8 @@ SENDERS: dict[str, Sender] = {
     RemoteOp.Kind.COPY: send_copy,
     RemoteOp.Kind.EXPUNGE: send_expunge,
     RemoteOp.Kind.APPEND: send_append,
-    RemoteOp.Kind.CREATE: send_create,
-    RemoteOp.Kind.RENAME: send_rename,
-    RemoteOp.Kind.REMOVE: send_remove,
-    RemoteOp.Kind.SUBSCRIBE: send_subscribe,
+    RemoteOp.Kind.CREATE: ops_folders.create,
+    RemoteOp.Kind.RENAME: ops_folders.rename,
+    RemoteOp.Kind.REMOVE: ops_folders.remove,
+    RemoteOp.Kind.SUBSCRIBE: ops_folders.subscribe,
 }

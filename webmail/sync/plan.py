@@ -94,9 +94,14 @@ def renumbered(known: Known, seen: Selected) -> bool:
 
     So does another MAILBOXID: a mailbox made anew under its old name may be given an old UIDVALIDITY.
     """
+    return known.uidvalidity is not None and (seen.uidvalidity == 0 or other(known, seen))
+
+
+def other(known: Known, seen: Selected) -> bool:
+    """Whether what was opened is another mailbox than the one we hold, or numbered anew. Two zeros tell nothing."""
     if known.uidvalidity is None:
         return False
-    return seen.uidvalidity == 0 or seen.uidvalidity != known.uidvalidity or _another(known, seen.mailbox_id)
+    return seen.uidvalidity != known.uidvalidity or _another(known, seen.mailbox_id)
 
 
 def _another(known: Known, mailbox_id: str | None) -> bool:

@@ -10,12 +10,13 @@ import pytest
 
 from accounts.models import MailAccount
 from deploy.embedded.process import give, unprivileged
-from tests.servers.sync_rig import account_on, check, forbid, message, other_client, sync
+from tests.servers.sync_rig import account_on, check, forbid, lock, message, other_client, sync
 from tests.support.clock import Clock
 from tests.support.dovecot import Dovecot
 from tests.support.faultproxy import FaultProxy, replace, without
-from webmail.models import Mailbox, Message, MessageBody, Placement
+from webmail.models import Mailbox, Message, MessageBody, Placement, RemoteOp
 from webmail.queries import settings
+from webmail.services import actions, targets
 from webmail.sync import plan
 from webmail.sync.account import sync_account
 
@@ -110,6 +111,33 @@ def test_f02_uidvalidity_changes_every_pass(
     sync(account)
     check(dovecot, account)
     assert settings.folders(account, [inbox(account)])[0].words == "Up to date"
+
+
+def test_f02_without_stable_uids_what_is_deleted_is_the_message_that_was_meant(
+    dovecot: Dovecot, proxy: FaultProxy, account: MailAccount
+) -> None:
+    """UIDVALIDITY 0: the UIDs of yesterday's connection may be other messages' today."""
+    proxy.rule("to_client", rb"UIDVALIDITY \d", replace(b"UIDVALIDITY 0", part=rb"UIDVALIDITY \d+"), nth=None)
+
+    def put(numbers: list[int]) -> None:
+        with other_client(dovecot, account.address) as client:
+            client.delete("Old")
+            client.create("Old")
+            for number in numbers:
+                client.append("Old", None, None, message(number))
+
+    put([1, 2, 3])
+    as_the_tasks_would(account)
+    old = Mailbox.objects.get(account=account, name="Old")
+    meant = targets.in_mailbox(account.user, old).filter(message__message_id="m1@x.test")
+    actions.expunge(account.user, lock(meant))
+    put([3, 2, 1])
+    RemoteOp.objects.filter(state="queued").update(not_before=None)
+    as_the_tasks_would(account)
+    with other_client(dovecot, account.address, "Old") as client:
+        headers = b"".join(row[1] for row in client.fetch("1:*", "(RFC822.HEADER)")[1] if isinstance(row, tuple))
+    assert [number for number in (1, 2, 3) if b"<m%d@x.test>" % number in headers] == [2, 3]
+    assert not RemoteOp.objects.filter(account=account).exclude(state="done").exists()
 
 
 # --- 5 ---------------------------------------------------------------------------------------------------------------
