@@ -139,7 +139,7 @@ class _Builder:
 
     def leaf(self, node: list[_Node], *, path: str, depth: int, messages: int) -> Part:
         kind, subtype = _text(_at(node, 0)).strip().lower(), _text(_at(node, 1)).strip().lower()
-        if not kind or len(node) < 2:
+        if not kind[:1].isalpha() or len(node) < 2:
             raise _Unusable
         media_type = f"{kind}/{subtype or 'octet-stream'}"[:200]
         size = _at(node, 6)
