@@ -16,6 +16,7 @@ from .placement import Flag, Placement
 from .pop_copy import PopCopy
 from .pop_uid import PopUid
 from .remote_op import Action, RemoteOp
+from .report import ReportedFate
 from .sender_trust import SenderTrust
 from .thread import MailboxThread, Thread, ThreadRef
 
@@ -36,6 +37,7 @@ __all__ = [
     "PopCopy",
     "PopUid",
     "RemoteOp",
+    "ReportedFate",
     "SenderTrust",
     "Thread",
     "ThreadRef",

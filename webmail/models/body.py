@@ -9,8 +9,9 @@ class MessageBody(models.Model):
     """What has been fetched of a message's content, and what was made of it for reading.
 
     ``parts`` lists the MIME leaves: ``{"path", "type", "charset", "encoding", "size", "filename", "disposition",
-    "cid", "digest", "role"}`` with role text | html | inline | attachment; ``digest`` names the decoded content in
-    storage once it is here. ``clean_html`` is the sanitizer's output of ``clean_version`` and nothing edits it.
+    "cid", "digest", "role"}`` with role text | html | inline | attachment | package (opened, its content listed in its
+    place); ``digest`` names the decoded content in storage once it is here. ``special`` is told in ``sync.special``.
+    ``clean_html`` is the sanitizer's output of ``clean_version`` and nothing edits it.
     ``signatures`` are (domain, selector, beginning of the signature, names of the fields it claims to cover) of the
     DKIM signatures, known of whole messages and of those that offer one-click unsubscribing; nobody has checked them.
     ``suspect_links`` are (claimed, host): the site that a link names, "" for letters in disguise, and the one it
@@ -30,6 +31,7 @@ class MessageBody(models.Model):
     fetched_at = models.DateTimeField(null=True)
     raw_digest = models.CharField(max_length=64, blank=True)  # the whole message is in storage (POP3, sent, drafts)
     parts = models.JSONField(default=list)
+    special = models.JSONField(default=dict)
     headers = models.JSONField(default=list)  # [[name, value], …] when the whole message is here
     text = models.TextField(blank=True)  # readable text: search, quotes, reading without HTML
     has_html = models.BooleanField(default=False)

@@ -19,7 +19,7 @@ from webmail import live, storage
 from webmail.budget import Busy
 from webmail.failures import note_refusal
 from webmail.mime.headers import MAX_BYTES
-from webmail.mime.parse import ParsedMessage, encoded_bytes, parse_message, part_bytes
+from webmail.mime.parse import ParsedMessage, parse_message, part_bytes
 from webmail.mime.part import Part, find_part
 from webmail.mime.structure import parse_bodystructure, tree_has_attachments
 from webmail.mime.transfer import decode_transfer
@@ -29,9 +29,10 @@ from webmail.protocols.imap import Session
 from webmail.render.html import SANITIZER_VERSION
 from webmail.sync import warm
 from webmail.sync.body_rows import record_part, write
-from webmail.sync.content import LARGEST_TEXT, read_content
+from webmail.sync.content import LARGEST_TEXT, beginning, read_content
 from webmail.sync.decoding import Decoder
 from webmail.sync.signatures import SignedFields, signed_fields, signed_in
+from webmail.sync.opening import is_inside
 
 log = logging.getLogger(__name__)
 LARGEST_WHOLE = 64 * 2**20  # octets of a message that is taken apart in memory
@@ -70,6 +71,9 @@ def fetch_part(message_id: int, path: str) -> None:
     entry = next((part for part in body.parts if part["path"] == path), None) if body is not None else None
     if (not path and raw_digest) or (path and (entry is None or entry["digest"])):
         return
+    if is_inside(path):
+        _read_again(message)  # no server has such a section
+        return
     try:
         if raw_digest:
             digest = _part_of_raw(message, raw_digest, path)
@@ -82,6 +86,11 @@ def fetch_part(message_id: int, path: str) -> None:
         return
     record_part(message, path, digest)
     tell(message)
+
+
+def _read_again(message: Message) -> None:
+    MessageBody.objects.filter(message=message).update(state=State.WANTED)
+    fetch_body(message.pk)
 
 
 def analyse_raw(message_id: int) -> None:
@@ -97,8 +106,11 @@ def analyse_raw(message_id: int) -> None:
 
 def keep(message: Message, parsed: ParsedMessage, raw: bytes, *, raw_digest: str) -> None:
     """Writes the content of a whole message."""
-    content = read_content(parsed.root, partial(encoded_bytes, raw))
+    content = read_content(parsed.root, partial(beginning, raw))
+    if parsed.problem:
+        content.special["notes"] = list(dict.fromkeys([parsed.problem, *content.special.get("notes", [])]))
     digests = {part.path: storage.put(message.account_id, part_bytes(raw, part)) for part in content.pictures}
+    digests |= _put_all(message, content.octets)
     write(
         message,
         content,
@@ -108,6 +120,11 @@ def keep(message: Message, parsed: ParsedMessage, raw: bytes, *, raw_digest: str
         signatures=[] if parsed.headers.warnings & _CUT else signed_fields(parsed.all_headers),
         attachment=tree_has_attachments(parsed.root),
     )
+
+
+def _put_all(message: Message, octets: dict[str, bytes]) -> dict[str, str]:
+    """The digests of what is now in storage, by path."""
+    return {path: storage.put(message.account_id, data) for path, data in octets.items()}
 
 
 # --- over the wire ---------------------------------------------------------------------------------------------------
@@ -167,6 +184,7 @@ def load(session: Session, message: Message, uid: int) -> None:
         content = read_content(root, partial(_section, session, uid))
         digests = {part.path: _picture(session, message, uid, part) for part in content.pictures}
         signatures = _signatures(session, message, uid)
+        digests |= _put_all(message, content.octets)
     except CommandFailed as error:
         if error.code not in ("NONEXISTENT", "BAD", error.kind):
             raise
@@ -185,9 +203,9 @@ def load_whole(session: Session, message: Message, uid: int) -> None:
     keep(message, parse_message(raw), raw, raw_digest=digest)
 
 
-def _section(session: Session, uid: int, part: Part) -> bytes:
+def _section(session: Session, uid: int, part: Part, most: int = LARGEST_TEXT) -> bytes:
     """A part's octets. Raises CommandFailed when the server has nothing where its structure promised something."""
-    encoded = session.fetch_section(uid, part.path, max_bytes=LARGEST_TEXT)
+    encoded = session.fetch_section(uid, part.path, max_bytes=most)
     if part.size and not encoded:
         raise CommandFailed("the structure names a part that is not there", code="NONEXISTENT")
     return encoded

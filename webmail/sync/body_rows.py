@@ -12,7 +12,7 @@ from django.db.models import Value
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from webmail.models import Message, MessageBody, MessageSearch
+from webmail.models import Message, MessageBody, MessageSearch, ReportedFate
 from webmail.models.search_document import document
 from webmail.sync.content import Content
 from webmail.sync.signatures import SignedFields
@@ -50,6 +50,7 @@ def write(
         "trackers": clean.trackers if clean else 0,
         "problem": content.problem[:200],
         "suspect_links": content.suspects,
+        "special": content.special,
     }
     columns |= {"raw_digest": raw_digest} if raw_digest else {}
     columns |= {"headers": headers} if headers is not None else {}
@@ -64,10 +65,32 @@ def write(
             message.account_id, message.subject, message.people, (content.text,), filenames=content.filenames
         )
         MessageSearch.objects.filter(message=message).update(document=_vector(words), with_body=True)
+        _record_fates(message, content)
         if not message.snippet and content.snippet:
             Message.objects.filter(pk=message.pk).update(snippet=content.snippet[:400])
         if attachment is not None and attachment != message.has_attachment:
             Message.objects.filter(pk=message.pk).update(has_attachment=attachment)
+
+
+def _record_fates(message: Message, content: Content) -> None:
+    """What the message reports, so that the message it is about can say so."""
+    ReportedFate.objects.filter(report=message).delete()
+    report = content.report
+    if report is None or not report.original_id:
+        return
+    ReportedFate.objects.bulk_create(
+        ReportedFate(
+            account_id=message.account_id,
+            report=message,
+            original_id=report.original_id,
+            address=fate.address,
+            action=fate.action,
+            status=fate.status,
+            reply=fate.reply,
+            at=message.received_at,
+        )
+        for fate in report.fates
+    )
 
 
 def _vector(words: str) -> Any:

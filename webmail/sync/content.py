@@ -4,32 +4,38 @@ Invariants: only what is shown is fetched (the text, and small pictures that the
 by its section so that it can be fetched later; nothing a sender did makes this raise.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
-from webmail.mime.parse import content_text
+from webmail.mime.parse import content_text, encoded_bytes
 from webmail.mime.part import Part, walk
 from webmail.mime.preview import html_to_text, snippet
+from webmail.mime.reports import Report
 from webmail.mime.structure import BodyChoice, choose_body
 from webmail.render.html import SANITIZER_VERSION, sanitize
 from webmail.render.links import deceptions
 from webmail.render.text import plain_to_html
 from webmail.render.values import PROBLEM_SENTENCES, CleanHtml, Policy
+from webmail.sync import special
+from webmail.sync.opening import Inside, Read, embedded_files, open_packages, packages
 
 LARGEST_TEXT = 8 * 2**20  # octets of one text part, as encoded
 LARGEST_INLINE = 400 * 2**10  # octets of one picture in the text, as encoded: 300 KB of content
 MOST_INLINE = 30
 LONGEST_TEXT = 2_000_000  # characters kept
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/avif")
-
-Read = Callable[[Part], bytes]  # a part's encoded octets
+_PLAIN = ("", "7bit", "8bit", "binary")
 
 
 @dataclass(slots=True)
 class Content:
-    """What MessageBody keeps. ``pictures`` are the parts to bring along; ``suspects`` are (claimed, host) of links."""
+    """What MessageBody keeps.
+
+    ``pictures`` are the parts to bring along, by section; ``octets`` what is here of parts that no server can be asked
+    for, decoded, by path; ``suspects`` are (claimed, host) of links.
+    """
 
     parts: list[dict[str, Any]]
     text: str = ""
@@ -38,6 +44,9 @@ class Content:
     problem: str = ""
     pictures: list[Part] = field(default_factory=list)
     suspects: list[list[str]] = field(default_factory=list)
+    octets: dict[str, bytes] = field(default_factory=dict)
+    special: dict[str, Any] = field(default_factory=dict)
+    report: Report | None = None
     version: int = SANITIZER_VERSION
 
     @property
@@ -46,30 +55,33 @@ class Content:
 
 
 def read_content(root: Part, read: Read) -> Content:
-    """The message's readable content; ``read`` is asked for the texts shown and nothing else."""
+    """The message's readable content; ``read`` is asked for what is shown or has to be opened, and nothing else."""
     choice = choose_body(root)
+    inside = open_packages(choice.attachments, read)
+    choice = replace(choice, inline={**_identified(inside.parts), **choice.inline})
     used: set[str] = set()
+    source, text = _texts(choice, read, inside)
     clean: CleanHtml | None = None
-    if choice.html is not None:
-        source = _html_of(choice, read)
+    if source:
         clean = sanitize(source, policy=Policy(cid_url=lambda cid: _cid_url(choice, used, cid)))
         text = html_to_text(source)
-    else:
-        shown = [part for part in (choice.text, *choice.more) if part is not None]
-        text = "\n\n".join(content_text(read(part), part) for part in shown)
     pictures = [
         part
         for cid, part in choice.inline.items()
-        if cid in used and part.size <= LARGEST_INLINE and part.media_type in _IMAGES
+        if cid in used and part.size <= LARGEST_INLINE and part.path not in inside.octets
     ]
+    report = special.read_report(root, choice, read)
     return Content(
-        parts=_list(root, choice, used),
+        parts=_list(root, choice, used, inside),
         text=text[:LONGEST_TEXT].replace("\0", "\ufffd"),
         clean=clean,
         snippet=snippet(text),
         problem=PROBLEM_SENTENCES[clean.problem] if clean is not None else "",
         pictures=pictures[:MOST_INLINE],
         suspects=_suspects(clean, text),
+        octets=inside.octets,
+        special=special.describe(root, inside=inside, report=report, blank=_is_blank(text, clean)),
+        report=report,
     )
 
 
@@ -79,6 +91,44 @@ def _suspects(clean: CleanHtml | None, text: str) -> list[list[str]]:
         return []
     links = (clean or plain_to_html(text)).links
     return [[found.claimed, found.host] for found in deceptions(links)]
+
+
+def beginning(raw: bytes, part: Part, most: int = LARGEST_TEXT) -> bytes:
+    """The ``read`` of a message that is here whole: at most so many encoded octets of a part."""
+    return encoded_bytes(raw, part)[:most]
+
+
+def octets_packed(root: Part) -> int:
+    """How many octets `read_content` would ask for beside the texts."""
+    return sum(part.size for part in packages(choose_body(root).attachments))
+
+
+def _texts(choice: BodyChoice, read: Read, inside: Inside) -> tuple[str, str]:
+    """The HTML to clean, or else the plain text; what a package holds where the message itself says nothing."""
+    if choice.html is not None:
+        return _html_of(choice, read), ""
+    shown = [part for part in (choice.text, *choice.more) if part is not None]
+    text = "\n\n".join(_plain(part, read, inside) for part in shown)
+    return ("", text) if text.strip() else (inside.html, inside.text)
+
+
+def _plain(part: Part, read: Read, inside: Inside) -> str:
+    """The text of a part; a server's structure does not tell the files that stand in the middle of it."""
+    encoded = read(part)
+    if part.start < 0 and part.media_type == "text/plain" and part.encoding in _PLAIN:
+        for file, data in embedded_files(part, encoded):
+            inside.add(file, data)
+    return content_text(encoded, part)
+
+
+def _identified(parts: Iterable[Part]) -> dict[str, Part]:
+    return {part.content_id: part for part in parts if part.content_id}
+
+
+def _is_blank(text: str, clean: CleanHtml | None) -> bool:
+    if text.strip():
+        return False
+    return clean is None or not ("<img" in clean.html or clean.remote_images)
 
 
 def _html_of(choice: BodyChoice, read: Read) -> str:
@@ -100,25 +150,27 @@ def _cid_url(choice: BodyChoice, used: set[str], cid: str) -> str | None:
     return f"c/{part.path}"
 
 
-def _list(root: Part, choice: BodyChoice, used: set[str]) -> list[dict[str, Any]]:
-    """Every leaf as MessageBody.parts holds it, with its role."""
+def _list(root: Part, choice: BodyChoice, used: set[str], inside: Inside) -> list[dict[str, Any]]:
+    """Every leaf as MessageBody.parts holds it, with its role; what was inside of others comes last."""
     texts = [part for part in (choice.text, choice.html, *choice.more) if part is not None]
     attached = {part.path for part in (*choice.attachments, *choice.unreferenced(used))}
     inline = {part.path for part in choice.inline.values()}
     rows = []
-    inside: str | None = None  # an attached message is one leaf: what is in it belongs to it
+    below: str | None = None  # an attached message is one leaf: what is in it belongs to it
     for part in walk(root):
-        if part.is_multipart or (inside is not None and part.path.startswith(inside)):
+        if part.is_multipart or (below is not None and part.path.startswith(below)):
             continue
-        inside = f"{part.path}." if part.is_message else None
-        if part.path in attached:
+        below = f"{part.path}." if part.is_message else None
+        if part.path in inside.opened:
+            role = "package"
+        elif part.path in attached:
             role = "attachment"
         elif part in texts:
             role = "html" if part.media_type == "text/html" else "text"
         else:
             role = "inline" if part.path in inline else "attachment"
         rows.append(_row(part, role))
-    return rows
+    return rows + [_row(part, "inline" if part.content_id in used else "attachment") for part in inside.parts]
 
 
 def _row(part: Part, role: str) -> dict[str, Any]:
@@ -128,7 +180,7 @@ def _row(part: Part, role: str) -> dict[str, Any]:
         "charset": part.charset,
         "encoding": part.encoding,
         "size": _decoded_size(part),
-        "filename": part.shown_name if role in ("attachment", "inline") else part.filename,
+        "filename": part.shown_name if role in ("attachment", "inline", "package") else part.filename,
         "disposition": part.disposition,
         "cid": part.content_id,
         "digest": "",

@@ -7,19 +7,20 @@ copy it owes to another account are one transaction; a message whose rest comes 
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import MailAccount
 from webmail.mime.headers import HeaderSummary
-from webmail.mime.parse import ParsedMessage, encoded_bytes, parse_message
+from webmail.mime.parse import ParsedMessage, parse_message
 from webmail.mime.preview import snippet
 from webmail.models import Mailbox, Message, MessageBody, Placement, PopUid, ThreadRef
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.sync import body_rows, pop_copies
 from webmail.sync.apply import store
-from webmail.sync.content import Content, read_content
+from webmail.sync.content import Content, beginning, read_content
 from webmail.sync.local_sent import whole
 from webmail.sync.messages import known_message
 from webmail.sync.placements import Spot
@@ -99,7 +100,7 @@ def unnamed(account: MailAccount, listed: Listed) -> Brought:
 
 def _preview(one: Brought) -> Content:
     """The readable beginning, as plain text: what is cut in the middle is no document and has no attachments."""
-    text = read_content(one.parsed.root, lambda part: encoded_bytes(one.raw, part)).text[:LONGEST_PREVIEW]
+    text = read_content(one.parsed.root, partial(beginning, one.raw)).text[:LONGEST_PREVIEW]
     return Content(parts=[], text=text, snippet=snippet(text))
 
 

@@ -12,7 +12,7 @@ from webmail.mime.structure import Part, parse_bodystructure
 from webmail.models import Flag, Mailbox, Message, MessageBody, Placement, label_views
 from webmail.protocols.errors import CommandFailed
 from webmail.sync.bodies import load
-from webmail.sync.content import first_text, snippet_of
+from webmail.sync.content import first_text, octets_packed, snippet_of
 from webmail.sync.lease import guarded
 from webmail.sync.run import Run
 
@@ -94,11 +94,13 @@ def _bodies(run: Run, lacking: list[Placement], newest: list[Placement]) -> None
 
 
 def _likely(lacking: list[Placement], newest: list[Placement]) -> Iterator[Placement]:
-    """The newest twenty and the unread among the newest fifty, as far as their text is small."""
+    """The newest twenty and the unread among the newest fifty, as far as what has to be read of them is small."""
     first = {row.pk for row in newest[:BODIES]}
     for row in lacking:
         if row.pk in first or not row.flags & Flag.SEEN:
             root = parse_bodystructure(bytes(row.message.structure))
             part = first_text(root) if root is not None else None
-            if part is not None and part.size <= LARGEST_TEXT:
+            if root is None or part is None:
+                continue
+            if max(part.size, octets_packed(root)) <= LARGEST_TEXT:
                 yield row
