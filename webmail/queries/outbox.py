@@ -14,8 +14,10 @@ from django.utils.translation import ngettext
 
 from accounts.models import User
 from webmail.mime.html_text import html_to_text
+from webmail.mime.identifiers import normalise_id
 from webmail.models import Outgoing, OutgoingRecipient
 
+from . import special
 from .nav import OUTBOX_NEEDS
 
 State = Outgoing.State
@@ -72,6 +74,7 @@ class OutDetail:
     actions: tuple[OutAction, ...]
     text: str
     sent: bool
+    outcomes: tuple[special.FateLine, ...] = ()  # what mail servers reported afterwards
 
 
 def rows(user: User) -> tuple[OutRow, ...]:
@@ -99,7 +102,15 @@ def detail(outgoing: Outgoing) -> OutDetail:
         actions=_actions(outgoing, people),
         text=_text(outgoing),
         sent=outgoing.state == State.SENT,
+        outcomes=_outcomes(outgoing),
     )
+
+
+def _outcomes(outgoing: Outgoing) -> tuple[special.FateLine, ...]:
+    if outgoing.sent_at is None:
+        return ()
+    original = normalise_id(outgoing.message_id)
+    return special.outcomes(outgoing.account_id, [original]).get(original, ())
 
 
 def _open(user: User) -> QuerySet[Outgoing]:

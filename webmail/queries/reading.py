@@ -11,7 +11,7 @@ from django.utils.translation import gettext, gettext_lazy
 from accounts.models import User
 from webmail.models import Flag, Mailbox, MailboxThread, MessageBody, Placement, PopUid, Thread
 
-from . import labels
+from . import labels, special
 from .lists import own_addresses, sender_words
 from .nav import display_name
 from .values import AddressLine, AttachmentChip, LeftOnServer, ReadMessage, ReadThread
@@ -29,8 +29,9 @@ def conversation(user: User, thread: Thread, mailbox: Mailbox | None, *, only: i
     own = own_addresses(user)
     wanted = _unfolded(placements)
     left = _left_on_server(placements)
+    told = special.context_of(thread.account_id, [placement.message for placement in placements], own=own)
     messages = tuple(
-        _message(user, placement, own=own, folded=placement.pk not in wanted, left=left)
+        _message(user, placement, own=own, folded=placement.pk not in wanted, left=left, told=told)
         for placement in placements
         if only is None or placement.message_id == only
     )
@@ -114,7 +115,13 @@ def _left(size: int, row: PopUid | None) -> LeftOnServer:
 
 
 def _message(
-    user: User, placement: Placement, *, own: frozenset[str], folded: bool, left: Mapping[int, LeftOnServer]
+    user: User,
+    placement: Placement,
+    *,
+    own: frozenset[str],
+    folded: bool,
+    left: Mapping[int, LeftOnServer],
+    told: special.Context,
 ) -> ReadMessage:
     message = placement.message
     body: MessageBody | None = getattr(message, "body", None)
@@ -162,6 +169,7 @@ def _message(
         avatar_address=message.from_address,
         mine=mine,
         left=left.get(message.pk),
+        special=special.special_of(message, body, told),
     )
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .special import NOTHING, Special
+
 
 @dataclass(frozen=True, slots=True)
 class NavFolder:
@@ -183,6 +185,7 @@ class ReadMessage:
     avatar_address: str = ""
     mine: bool = False
     left: LeftOnServer | None = None
+    special: Special = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

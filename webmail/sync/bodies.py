@@ -31,8 +31,8 @@ from webmail.sync import warm
 from webmail.sync.body_rows import record_part, write
 from webmail.sync.content import LARGEST_TEXT, beginning, read_content
 from webmail.sync.decoding import Decoder
-from webmail.sync.signatures import SignedFields, signed_fields, signed_in
 from webmail.sync.opening import is_inside
+from webmail.sync.signatures import SignedFields, signed_fields, signed_in
 
 log = logging.getLogger(__name__)
 LARGEST_WHOLE = 64 * 2**20  # octets of a message that is taken apart in memory
