@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded import postgres, redis
+from deploy.embedded.ports import free_port
 from deploy.embedded.process import give, unprivileged
 from deploy.embedded.supervisor import ChildFailed, Supervisor
 
@@ -38,6 +39,7 @@ def _publish_addresses() -> None:
         "MAILROOM_BROKER_URL": redis.broker_url(REDIS_SOCKET),
         "MAILROOM_STORAGE_DIR": str(RUN_DIR / "storage"),
         "MAILROOM_STATIC_DIR": str(RUN_DIR / "static"),
+        "MAILROOM_TEST_IMAGE_PORT": str(free_port()),  # where `pictures` listens, should a test ask for it
         "MAILROOM_KEY_FILE": str(RUN_DIR / "key"),
     }
 

@@ -24,6 +24,7 @@ class Job(StrEnum):
     FILE_SENT = "webmail.file_sent"
     SAVE_DRAFT = "webmail.save_draft"
     BULK = "webmail.bulk"
+    FETCH_IMAGE = "webmail.fetch_image"
 
 
 QUEUES = {
@@ -35,6 +36,7 @@ QUEUES = {
     Job.FILE_SENT: "send",
     Job.SAVE_DRAFT: "send",
     Job.BULK: "interactive",
+    Job.FETCH_IMAGE: "images",
 }
 
 

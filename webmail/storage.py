@@ -90,3 +90,19 @@ def open_file(account_id: int, digest: str) -> "File[bytes]":
 
 def exists(account_id: int, digest: str) -> bool:
     return bool(digest) and default_storage.exists(path(account_id, digest))
+
+
+def write_file(name: str, data: bytes) -> None:
+    """A file under a name of the caller's, in place of one that may be there; whole or not at all."""
+    remove_file(name)
+    default_storage.save(name, ContentFile(data))
+
+
+def open_name(name: str) -> "File[bytes]":
+    """The file under that name, open for reading; the caller closes it. Raises FileNotFoundError."""
+    return default_storage.open(name)
+
+
+def remove_file(name: str) -> None:
+    """Nothing when it is not there."""
+    default_storage.delete(name)

@@ -149,10 +149,12 @@ def web_service(state: State, *, env: dict[str, str], port: int) -> Service:
 
 
 def background_services(state: State, *, env: dict[str, str]) -> list[Service]:
-    """Two workers, so that a long synchronisation never delays what a person waits for; the scan; the watcher."""
+    """Three workers, so that neither a long synchronisation nor somebody's slow web server delays what a person waits
+    for; the scan; the watcher."""
     return [
         _worker(state, "worker-interactive", queues="interactive,send", threads=6, env=env),
         _worker(state, "worker-sync", queues="sync,backfill", threads=3, env=env),
+        _worker(state, "worker-images", queues="images", threads=8, env=env),
         _manage(state, "dispatch", env=env),
         _manage(state, "watch", env=env),
     ]

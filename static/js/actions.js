@@ -140,6 +140,4 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     htmx.trigger(document.body, "mailroom:refresh");
   }
-  const remote = event.target.closest?.("[data-show-remote]");
-  if (remote) setTimeout(() => remote.closest("[data-remote]").remove());
 });

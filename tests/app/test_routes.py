@@ -13,7 +13,20 @@ from django.urls import URLPattern, reverse
 from accounts.models import OAuthProvider
 from tests import factories
 from webmail import urls
-from webmail.models import Action, Draft, Mailbox, Message, Outgoing, Placement, RemoteOp, Upload
+from webmail.models import (
+    Action,
+    Draft,
+    Mailbox,
+    Message,
+    Outgoing,
+    Placement,
+    RemoteImage,
+    RemoteOp,
+    SenderTrust,
+    Upload,
+)
+from webmail.queries.image_addresses import Claim
+from webmail.queries.image_addresses import address as image_address
 from webmail.queries.reading import frame_token
 
 from .conftest import Somebody
@@ -66,6 +79,7 @@ OWNED: dict[str, Arguments] = {
     "thread": lambda a: [a.account.pk, a.inbox.pk, a.placement.thread_id],
     "pop_download": lambda a: [a.placement.message_id],
     "source": lambda a: [a.placement.message_id],
+    "images": lambda a: [a.placement.message_id],
     "attachment": lambda a: [a.placement.message_id, "2"],
     "undo": lambda a: [Action.objects.create(user=a.user, kind="read").pk],
     "action": lambda a: [Action.objects.create(user=a.user, kind="read").pk],
@@ -96,6 +110,8 @@ OWN = {"home", "unified", "starred", "search", "act", "live", "signout", "compos
     "unsynced",
     "unsynced_all",
     "oauth_finish",
+    "image_senders",
+    "image_sender_restore",
 }
 # Routes that name what an administrator offers to an organisation.
 SHARED: dict[str, Arguments] = {"oauth_begin": lambda a: [a_provider(a).pk]}
@@ -104,10 +120,11 @@ OPEN: dict[str, Arguments] = {
     "signin": nothing,
     "frame": lambda a: [frame_token(a.user, a.placement.message_id)],
     "inline_part": lambda a: [frame_token(a.user, a.placement.message_id), "2"],
+    "image": lambda a: [image_address(Claim(a.user.pk, a.placement.message_id, "A" * 22)).rpartition("/")[2]],
 }
-BY_TOKEN = {"frame", "inline_part"}
-POST_ONLY = {"act", "undo", "undo_newest", "signout", "pop_download"}
-WORDS = {"unsynced_all": ["retry"]}
+BY_TOKEN = {"frame", "inline_part", "image"}
+POST_ONLY = {"images", "image_sender_restore", "act", "undo", "undo_newest", "signout", "pop_download"}
+WORDS = {"unsynced_all": ["retry"], "image_sender_restore": ["token"]}
 
 
 def routes() -> list[URLPattern]:
@@ -146,9 +163,7 @@ def test_without_signing_in_there_is_nothing(pattern: URLPattern, alice: Somebod
         assert reverse("mail:signin") in response.headers["Location"]
 
 
-@pytest.mark.parametrize(
-    "pattern", [p for p in routes() if p.name not in {"frame", "inline_part"}], ids=lambda p: p.name
-)
+@pytest.mark.parametrize("pattern", [p for p in routes() if p.name not in BY_TOKEN], ids=lambda p: p.name)
 def test_a_form_without_its_token_is_refused(pattern: URLPattern, alice: Somebody) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice.user)
@@ -165,7 +180,7 @@ def test_reading_changes_no_row(pattern: URLPattern, alice: Somebody) -> None:
 
 def rows() -> list[object]:
     """Everything a page might be tempted to write."""
-    tables = (Placement, Message, Mailbox, RemoteOp, Action, Draft, Outgoing)
+    tables = (Placement, Message, Mailbox, RemoteOp, Action, Draft, Outgoing, SenderTrust, RemoteImage)
     return [list(table.objects.order_by("pk").values()) for table in tables]
 
 

@@ -25,13 +25,14 @@ from tests.stack import LOGS, PG_SOCKETS
 ROOT = Path(__file__).resolve().parent.parent.parent
 WEB = "granian --interface asginl --host 127.0.0.1 --workers-kill-timeout 2 webmail.asgi:application"
 WORKER = "celery -A webmail worker -P threads -c 3 --without-gossip --without-mingle"
-WORKERS = {"worker-interactive": "interactive,send", "worker-sync": "sync,backfill"}
+WORKERS = {"worker-interactive": "interactive,send", "worker-sync": "sync,backfill", "worker-images": "images"}
 COMMANDS = ("dispatch", "watch")
 
 
 @dataclass(slots=True)
 class Live:
-    """Where pages answer, and the processes behind them: web, worker-interactive, worker-sync, dispatch, watch."""
+    """Where pages answer, and the processes behind them: web, worker-interactive, worker-sync, worker-images,
+    dispatch, watch."""
 
     url: str
     supervisor: Supervisor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -113,8 +114,8 @@ def picture_server(port: int = 0) -> Iterator[PictureServer]:
 
 @pytest.fixture
 def pictures() -> Iterator[PictureServer]:
-    """A web server with pictures."""
-    with picture_server() as server:
+    """The web server that the run's settings send names below .test to, in every process."""
+    with picture_server(int(os.environ["MAILROOM_TEST_IMAGE_PORT"])) as server:
         yield server
 
 

@@ -12,10 +12,9 @@ import struct
 import sys
 from typing import BinaryIO
 
-from webmail.imaging.kinds import GIF, JPEG, PNG, WEBP
+from webmail.imaging.kinds import KINDS
 from webmail.imaging.reencode import NotAPicture, reencode, warm_up
 
-KINDS = ("", PNG, JPEG, GIF, WEBP)
 MEMORY = 900 * 2**20  # octets of address space: 25 million pixels, thrice, and the interpreter
 CPU_SECONDS = 8
 

@@ -1,6 +1,7 @@
 """What a picture is by its first bytes: the four raster kinds that browsers show and that cannot hold markup."""
 
 PNG, JPEG, GIF, WEBP = "image/png", "image/jpeg", "image/gif", "image/webp"
+KINDS = ("", PNG, JPEG, GIF, WEBP)  # as parent and child number them
 
 
 def kind_of(data: bytes) -> str:

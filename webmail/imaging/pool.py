@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import NamedTuple
 
-from webmail.imaging.child import KINDS
+from webmail.imaging.kinds import KINDS
 
 PATIENCE = 15.0  # seconds for one picture, waiting for a free child included
 RECYCLED_AFTER = 300

@@ -15,6 +15,7 @@ from .outgoing import Outgoing, OutgoingRecipient
 from .placement import Flag, Placement
 from .pop_copy import PopCopy
 from .pop_uid import PopUid
+from .remote_image import RemoteImage
 from .remote_op import Action, RemoteOp
 from .report import ReportedFate
 from .sender_trust import SenderTrust
@@ -36,6 +37,7 @@ __all__ = [
     "Placement",
     "PopCopy",
     "PopUid",
+    "RemoteImage",
     "RemoteOp",
     "ReportedFate",
     "SenderTrust",

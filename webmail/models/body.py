@@ -11,7 +11,8 @@ class MessageBody(models.Model):
     ``parts`` lists the MIME leaves: ``{"path", "type", "charset", "encoding", "size", "filename", "disposition",
     "cid", "digest", "role"}`` with role text | html | inline | attachment | package (opened, its content listed in its
     place); ``digest`` names the decoded content in storage once it is here. ``special`` is told in ``sync.special``.
-    ``clean_html`` is the sanitizer's output of ``clean_version`` and nothing edits it.
+    ``clean_html`` is the sanitizer's output of ``clean_version`` and nothing edits it; pictures of other servers stand
+    in it as places (``render.pictures``) whose URLs are ``image_urls``.
     ``signatures`` are (domain, selector, beginning of the signature, names of the fields it claims to cover) of the
     DKIM signatures, known of whole messages and of those that offer one-click unsubscribing; nobody has checked them.
     ``suspect_links`` are (claimed, host): the site that a link names, "" for letters in disguise, and the one it
@@ -40,6 +41,8 @@ class MessageBody(models.Model):
     clean_version = models.PositiveSmallIntegerField(default=0)
     designed = models.BooleanField(default=False)
     remote_images = models.PositiveIntegerField(default=0)
+    image_urls = models.JSONField(default=list)
+    remote_backgrounds = models.PositiveIntegerField(default=0)  # named by styles; never shown
     trackers = models.PositiveIntegerField(default=0)
     signatures = models.JSONField(default=list)
     suspect_links = models.JSONField(default=list)

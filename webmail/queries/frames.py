@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from webmail.models import MessageBody
+from webmail.render import pictures
 from webmail.render.text import plain_to_html
 from webmail.render.values import CleanHtml
+
+from .image_addresses import Claim, address
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class PartFile:
     digest: str
 
 
-def body(user_id: int, message_id: int) -> FrameBody | None:
+def body(user_id: int, message_id: int, *, remote: bool = False) -> FrameBody | None:
+    """``remote`` shows pictures of other servers, through the image proxy; without it they are left out."""
     found = (
         MessageBody.objects.filter(message=message_id, account__user=user_id, state=MessageBody.State.HERE)
         .select_related("account__user")
@@ -33,10 +37,20 @@ def body(user_id: int, message_id: int) -> FrameBody | None:
     if found is None:
         return None
     if found.has_html:
-        clean = CleanHtml(html=found.clean_html, stylesheet=found.stylesheet, designed=found.designed)
+        html = _with_images(user_id, found) if remote else _without_images(found)
+        clean = CleanHtml(html=html, stylesheet=found.stylesheet, designed=found.designed)
     else:
         clean = plain_to_html(found.text)
     return FrameBody(clean=clean, theme=found.account.user.theme, paper=found.has_html and found.designed)
+
+
+def _with_images(user_id: int, found: MessageBody) -> str:
+    message_id = found.message_id
+    return pictures.with_pictures(found.clean_html, lambda key: address(Claim(user_id, message_id, key)))
+
+
+def _without_images(found: MessageBody) -> str:
+    return pictures.without_pictures(found.clean_html) if found.image_urls else found.clean_html
 
 
 def part(user_id: int, message_id: int, path: str) -> PartFile | None:

@@ -1,6 +1,6 @@
 """A conversation ready to print: its messages across mailboxes, once each, oldest first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -11,9 +11,10 @@ from django.utils.translation import gettext, gettext_lazy
 from accounts.models import User
 from webmail.models import Flag, Mailbox, MailboxThread, MessageBody, Placement, PopUid, Thread
 
-from . import labels, special
+from . import labels, remote_images, special
 from .lists import own_addresses, sender_words
 from .nav import display_name
+from .remote_images import RemoteImages
 from .values import AddressLine, AttachmentChip, LeftOnServer, ReadMessage, ReadThread
 
 FRAME_SALT = "webmail.frame"  # purpose of the token in a frame's address; good for nothing else
@@ -23,15 +24,21 @@ _UNFOLDED = 5  # frames opened at once; the rest are one click away
 _LABELS = (("from", "From"), ("reply_to", "Reply to"), ("to", "To"), ("cc", "Cc"), ("bcc", "Bcc"))
 
 
-def conversation(user: User, thread: Thread, mailbox: Mailbox | None, *, only: int | None = None) -> ReadThread:
-    """The thread as seen from a mailbox: what lies in Spam or Trash shows only there. ``only`` keeps one message."""
+def conversation(
+    user: User, thread: Thread, mailbox: Mailbox | None, *, only: int | None = None, once: Collection[int] = ()
+) -> ReadThread:
+    """The thread as seen from a mailbox: what lies in Spam or Trash shows only there. ``only`` keeps one message.
+
+    ``once`` are messages whose pictures on other servers are shown this once.
+    """
     placements = _placements(user, thread, mailbox)
     own = own_addresses(user)
     wanted = _unfolded(placements)
     left = _left_on_server(placements)
+    images = remote_images.of_messages(user, placements, once)
     told = special.context_of(thread.account_id, [placement.message for placement in placements], own=own)
     messages = tuple(
-        _message(user, placement, own=own, folded=placement.pk not in wanted, left=left, told=told)
+        _message(user, placement, own=own, folded=placement.pk not in wanted, left=left, told=told, images=images)
         for placement in placements
         if only is None or placement.message_id == only
     )
@@ -122,8 +129,11 @@ def _message(
     folded: bool,
     left: Mapping[int, LeftOnServer],
     told: special.Context,
+    images: Mapping[int, RemoteImages],
 ) -> ReadMessage:
     message = placement.message
+    remote = images.get(message.pk)
+    token = frame_token(user, message.pk, remote=bool(remote and remote.shown))
     body: MessageBody | None = getattr(message, "body", None)
     people = message.people
     state = body.state if body and body.state != MessageBody.State.WANTED else "fetching"
@@ -147,12 +157,10 @@ def _message(
         snippet=message.snippet,
         warnings=tuple(str(_WARNINGS[code]) for code in message.extra.get("warnings", []) if code in _WARNINGS),
         verified=False,
-        body_url=settings.CONTENT_ORIGIN + reverse("mail:frame", args=[frame_token(user, message.pk)]),
+        body_url=settings.CONTENT_ORIGIN + reverse("mail:frame", args=[token]),
         body_state=state,
         body_error=body.error if body else "",
-        remote_images=body.remote_images if body else 0,
-        trackers=body.trackers if body else 0,
-        show_remote_url="",
+        remote=remote,
         attachments=tuple(
             _chip(message.pk, part) for part in (body.parts if body else []) if part["role"] == "attachment"
         ),

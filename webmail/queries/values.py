@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .remote_images import RemoteImages
 
 from .special import NOTHING, Special
 
@@ -168,9 +172,7 @@ class ReadMessage:
     body_url: str
     body_state: str
     body_error: str
-    remote_images: int
-    trackers: int
-    show_remote_url: str
+    remote: "RemoteImages | None"
     attachments: tuple[AttachmentChip, ...]
     draft: bool
     reply_url: str

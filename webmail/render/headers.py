@@ -14,7 +14,8 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+\Z")
 _NONCE = re.compile(r"[A-Za-z0-9_\-+/=]{16,128}\Z")
 _PATH = re.compile(r"(?:/[A-Za-z0-9_.:\-]+)*\Z")
 _SANDBOX = "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox"
-_SAFE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain", "application/pdf"})
+_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+_SAFE_TYPES = _PICTURES | {"text/plain", "application/pdf"}
 # Browsers show a PDF by a plug-in that a sandboxed document may not start, so it is offered for download.
 _INLINE_TYPES = _SAFE_TYPES - {"application/pdf"}
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)\Z", re.IGNORECASE)
@@ -44,12 +45,11 @@ def _check_path(path: str) -> str:
 def frame_headers(*, nonce: str, app_origin: str, content_origin: str, remote: bool, path: str = "") -> dict[str, str]:
     """Headers of one message document, which may load its own pictures below ``path``/c/ and nothing else.
 
-    ``path`` is the document's own, without its final slash; ``remote`` lets it load from the image proxy, ``path``/i/.
+    ``path`` is the document's own, without its final slash; ``remote`` lets it load from the image proxy, /i/.
     """
     content = check_origin(content_origin)
     # Pictures inside the message (data:, raster kinds only) need no request, so holding them back protects nothing.
-    below = content + _check_path(path)
-    images = [f"{below}/i/"] * remote + [f"{below}/c/", "data:"]
+    images = [f"{content}/i/"] * remote + [f"{content}{_check_path(path)}/c/", "data:"]
     policy = [
         "default-src 'none'",
         f"img-src {' '.join(images)}",
@@ -90,6 +90,21 @@ def download_headers(filename: str, content_type: str, *, inline: bool, embedded
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Resource-Policy": "cross-origin" if embedded else "same-site",
         "Cache-Control": "private, no-store",
+    }
+
+
+def picture_headers(media_type: str, *, kept: bool) -> dict[str, str]:
+    """Headers of one picture of the image proxy, which wrote it itself; ``kept`` by the browser for a day."""
+    if media_type not in _PICTURES:
+        raise ValueError("the image proxy writes pictures alone")
+    return {
+        "Content-Type": media_type,
+        "Content-Disposition": 'inline; filename="image.png"',
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Cache-Control": "private, max-age=86400, immutable" if kept else "private, no-store",
     }
 
 

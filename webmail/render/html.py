@@ -7,6 +7,7 @@ gives the same tree.
 """
 
 import re
+from collections.abc import Callable
 from html import unescape
 
 import nh3
@@ -22,10 +23,12 @@ from webmail.render.text import encodable, plain_to_html
 from webmail.render.values import CleanHtml, Link, Policy, Problem, Profile
 
 # Raised whenever the same input may come out differently: stored results of an older version are made again.
-SANITIZER_VERSION = 1
+SANITIZER_VERSION = 2
 
 MAX_FALLBACK = 200_000
 MAX_LINKS = 1_000
+
+Judge = Callable[[str, str, str], str | None]  # element, attribute, value: the value that may stay
 
 _LINK = re.compile(r'<a((?: [\w-]+="[^"]*")*)>')
 _HREF = re.compile(r' href="([^"]*)"')
@@ -55,6 +58,7 @@ def sanitize(html: str, *, policy: Policy) -> CleanHtml:
         html=cleaned,
         stylesheet=stylesheet,
         remote_images=judge.remote_images,
+        remote_backgrounds=len(found.backgrounds),
         trackers=judge.trackers,
         blocked_hosts=tuple(judge.hosts),
         problem=problem,
@@ -63,7 +67,7 @@ def sanitize(html: str, *, policy: Policy) -> CleanHtml:
     )
 
 
-def clean_tree(html: str, judge: AttributeFilter, *, profile: Profile, follow: bool = True) -> str | None:
+def clean_tree(html: str, judge: Judge, *, profile: Profile, follow: bool = True) -> str | None:
     """The one call of nh3; None when its parser gives up. ``follow`` adds the target and rel of links to be clicked."""
     reading = profile == "read"
     try:

@@ -19,6 +19,7 @@ MAX_ODD_TAGS = 8_000
 # The parser appends each character that an entity names to the text before it, at a cost that grows with that text.
 MAX_ENTITIES = 100_000
 MAX_STYLES = 300_000
+MAX_BACKGROUNDS = 200
 STYLE_COST = 500
 
 _S = r"[ \t\n\f\r]"
@@ -53,6 +54,7 @@ class Scan:
     styles: list[Style] = field(default_factory=list)
     body: dict[str, str] = field(default_factory=dict)
     pixels: set[str] = field(default_factory=set)
+    backgrounds: set[str] = field(default_factory=set)
     table_depth: int = 0
     style_room: int = MAX_STYLES
 
@@ -118,10 +120,13 @@ def _collect(source: str, name: str, match: re.Match[str], found: Scan, load: Op
         ):
             found.excess = "odd"  # a script with a comment in it may end elsewhere than here
         if name == "style" and end > match.end() and found.style_room > 0:
+            _note_urls(source[match.end() : end][:MAX_STYLES], found)
             media = read_attributes(match["attributes"]).get("media", "")
             found.styles.append(Style(media, source[match.end() : end][: found.style_room]))
             found.style_room -= end - match.end() + STYLE_COST
         return end
+    if _MAY_HAVE_GROUND.search(match["attributes"]):
+        _note_grounds(read_attributes(match["attributes"]), found)
     if name == "table":
         found.table_depth = max(found.table_depth, load.tables)
     elif name == "img":
@@ -151,3 +156,23 @@ def _note_pixel(attributes: dict[str, str], found: Scan) -> None:
     tiny |= {name.lower() for name in _TINY_STYLE.findall(style)}
     if len(tiny) == 2 or _HIDDEN.search(style):
         found.pixels.add(attributes.get("src", "").strip())
+
+
+_MAY_HAVE_GROUND = re.compile(r"background[ \t\n\f\r]*+=|url\(", re.IGNORECASE)
+_URL = re.compile(r"url\([\s\"']*+((?:https?:)?//[^\s\"')]++)", re.IGNORECASE)
+_WEB = re.compile(r"\s*(?:https?:)?//", re.IGNORECASE)
+
+
+def _note_grounds(attributes: dict[str, str], found: Scan) -> None:
+    """Pictures of other servers that stand behind text. They are never loaded; how many there were is said."""
+    _note_urls(attributes.get("style", ""), found)
+    ground = attributes.get("background", "")
+    if _WEB.match(ground) and len(found.backgrounds) < MAX_BACKGROUNDS:
+        found.backgrounds.add(ground.strip())
+
+
+def _note_urls(css: str, found: Scan) -> None:
+    for url in _URL.finditer(css):
+        if len(found.backgrounds) >= MAX_BACKGROUNDS:
+            return
+        found.backgrounds.add(url[1])

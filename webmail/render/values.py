@@ -42,13 +42,15 @@ class CleanHtml:
     """A message body that is safe to put into the frame document, and what was found in it.
 
     ``html`` and ``stylesheet`` are final: nothing may edit them. ``remote_images`` counts the pictures that live on
-    other servers (shown or held back), ``trackers`` the invisible ones that are never loaded. ``designed`` says that
+    other servers (shown or held back), ``remote_backgrounds`` those that styles name, which are never shown, and
+    ``trackers`` the invisible ones that are never loaded. ``designed`` says that
     the mail brings backgrounds or a table layout of its own, so that it keeps its light paper in dark mode.
     """
 
     html: str
     stylesheet: str = ""
     remote_images: int = 0
+    remote_backgrounds: int = 0
     trackers: int = 0
     blocked_hosts: tuple[str, ...] = ()
     problem: Problem = ""

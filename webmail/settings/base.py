@@ -178,6 +178,9 @@ MAILROOM: dict[str, Any] = {
     "UPLOAD_MAX_BYTES": 150 * 2**20,
     "EGRESS": env.text("MAILROOM_EGRESS", ""),  # the address this process reaches mail servers from, if they differ
     "HELO_NAME": env.text("MAILROOM_HELO_NAME", "localhost"),
+    # the port of this machine that answers for pictures below a reserved top-level name (test, example). Nobody can own
+    # such a name, so this opens nothing to real mail; the demo and the tests set it, nothing else can
+    "IMAGE_DETOURS": {},
     "FORBIDDEN_NETWORKS": [],  # refused as mail servers besides private ones: where the installation itself lies
 }
 

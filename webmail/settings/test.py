@@ -5,6 +5,7 @@ from pathlib import Path
 
 from . import env, sessions
 from .base import *  # noqa: F403 - settings modules are layered this way in Django
+from .base import MAILROOM
 
 DEBUG = False
 SECRET_KEY = "only-for-tests-" * 4
@@ -36,4 +37,5 @@ STORAGES = {
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # tests sign in often; nothing real is kept
 INSECURE_HTTP = True
+MAILROOM = MAILROOM | {"IMAGE_DETOURS": {"test": env.integer("MAILROOM_TEST_IMAGE_PORT", 9)}}
 DEMO = False

@@ -275,6 +275,8 @@ def _outcome(message: Message) -> Iterator[None]:
 
 
 def _fail(message: Message, words: str) -> None:
+    if MessageBody.objects.filter(message=message, state=State.HERE).exists():
+        return  # it was to be read anew; what is here stays
     try:
         MessageBody.objects.update_or_create(
             message=message, defaults={"account_id": message.account_id, "state": State.FAILED, "error": words[:500]}

@@ -47,6 +47,8 @@ def write(
         "clean_version": content.version,
         "designed": clean.designed if clean else False,
         "remote_images": clean.remote_images if clean else 0,
+        "remote_backgrounds": clean.remote_backgrounds if clean else 0,
+        "image_urls": content.image_urls,
         "trackers": clean.trackers if clean else 0,
         "problem": content.problem[:200],
         "suspect_links": content.suspects,

@@ -16,6 +16,7 @@ from webmail.mime.reports import Report
 from webmail.mime.structure import BodyChoice, choose_body
 from webmail.render.html import SANITIZER_VERSION, sanitize
 from webmail.render.links import deceptions
+from webmail.render.pictures import Places
 from webmail.render.text import plain_to_html
 from webmail.render.values import PROBLEM_SENTENCES, CleanHtml, Policy
 from webmail.sync import special
@@ -34,7 +35,8 @@ class Content:
     """What MessageBody keeps.
 
     ``pictures`` are the parts to bring along, by section; ``octets`` what is here of parts that no server can be asked
-    for, decoded, by path; ``suspects`` are (claimed, host) of links.
+    for, decoded, by path; ``suspects`` are (claimed, host) of links; ``image_urls`` are the pictures on other servers
+    that have places in ``clean``.
     """
 
     parts: list[dict[str, Any]]
@@ -47,6 +49,7 @@ class Content:
     octets: dict[str, bytes] = field(default_factory=dict)
     special: dict[str, Any] = field(default_factory=dict)
     report: Report | None = None
+    image_urls: list[str] = field(default_factory=list)
     version: int = SANITIZER_VERSION
 
     @property
@@ -62,8 +65,10 @@ def read_content(root: Part, read: Read) -> Content:
     used: set[str] = set()
     source, text = _texts(choice, read, inside)
     clean: CleanHtml | None = None
+    places = Places()
     if source:
-        clean = sanitize(source, policy=Policy(cid_url=lambda cid: _cid_url(choice, used, cid)))
+        policy = Policy(cid_url=lambda cid: _cid_url(choice, used, cid), image_url=places.place)
+        clean = sanitize(source, policy=policy)
         text = html_to_text(source)
     pictures = [
         part
@@ -82,6 +87,7 @@ def read_content(root: Part, read: Read) -> Content:
         octets=inside.octets,
         special=special.describe(root, inside=inside, report=report, blank=_is_blank(text, clean)),
         report=report,
+        image_urls=places.urls,
     )
 
 

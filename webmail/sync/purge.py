@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from webmail.models import Action, Message, Placement, RemoteOp
 from webmail.models.summaries import refresh_lines, refresh_threads
+from webmail.sync import remote_images
 
 BATCH = 2_000
 ACTIONS = 200
@@ -44,7 +45,7 @@ DELETE FROM webmail_remoteop WHERE id IN (
 def purge() -> int:
     """Deletes what is due; returns how many rows went."""
     gone = _stranded()
-    while removed := _tombstones() + _operations() + _actions():
+    while removed := _tombstones() + _operations() + _actions() + remote_images.purge():
         gone += removed
     return gone
 

@@ -1,6 +1,6 @@
 """Celery's thin shells: ids in, one function called. What they do stands in webmail.sync, webmail.delivery
 and webmail.services."""
 
-from . import bulk, send, sync
+from . import bulk, images, send, sync
 
-__all__ = ["bulk", "send", "sync"]
+__all__ = ["bulk", "images", "send", "sync"]

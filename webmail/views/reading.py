@@ -17,6 +17,7 @@ from webmail import storage
 from webmail.jobs import Job, enqueue
 from webmail.models import Message
 from webmail.queries import access, frames, reading
+from webmail.queries.remote_images import shown_once
 from webmail.render import document, headers
 
 from .htmx import page
@@ -37,7 +38,7 @@ def thread(request: HttpRequest, account_id: int, mailbox_id: int, thread_id: in
     found = access.thread(user, thread_id)
     if found.pk != thread_id:
         return HttpResponseRedirect(reverse("mail:thread", args=[account_id, mailbox_id, found.pk]))
-    conversation = reading.conversation(user, found, box)
+    conversation = reading.conversation(user, found, box, once=shown_once(user, request.GET.getlist("shown")))
     if not conversation.messages:
         raise Http404
     missing = [message for message in conversation.messages if message.body_state == "fetching"]
@@ -56,7 +57,7 @@ def thread(request: HttpRequest, account_id: int, mailbox_id: int, thread_id: in
 def frame(request: HttpRequest, token: str) -> HttpResponse:
     """A message as a document of its own, under its own policy; opened by its token, never by a session."""
     claim = reading.read_frame_token(token)
-    found = frames.body(claim["u"], claim["m"]) if claim else None
+    found = frames.body(claim["u"], claim["m"], remote=bool(claim["r"])) if claim else None
     if claim is None or found is None:
         raise Http404
     nonce = secrets.token_urlsafe(16)
@@ -77,7 +78,7 @@ def frame(request: HttpRequest, token: str) -> HttpResponse:
         nonce=nonce,
         app_origin=origin,
         content_origin=settings.CONTENT_ORIGIN or origin,
-        remote=False,
+        remote=bool(claim["r"]),
         path=request.path.rstrip("/"),
     )
     return _with_own_policy(response, own)
