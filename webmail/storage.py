@@ -5,12 +5,14 @@ stands under a digest is whole: a name that exists is never written again, so ha
 """
 
 import hashlib
+import mmap
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, cast
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage
@@ -74,8 +76,16 @@ class Spool:
 @contextmanager
 def spool() -> Iterator[Spool]:
     """A Spool on a temporary file that is gone afterwards unless it was kept."""
-    with tempfile.TemporaryFile() as file:
+    with _scratch() as file:
         yield Spool(file)
+
+
+def _scratch() -> IO[bytes]:
+    """A temporary file on the disk of the storage: the system's own folder for them may lie in memory."""
+    place = default_storage.location if isinstance(default_storage, FileSystemStorage) else None
+    if place is not None:
+        os.makedirs(place, exist_ok=True)
+    return tempfile.TemporaryFile(dir=place)
 
 
 def read(account_id: int, digest: str) -> bytes:
@@ -86,6 +96,44 @@ def read(account_id: int, digest: str) -> bytes:
 def open_file(account_id: int, digest: str) -> "File[bytes]":
     """The stored file, open for reading; the caller closes it."""
     return default_storage.open(path(account_id, digest))
+
+
+class _Mapped(mmap.mmap):
+    """A file seen as bytes, read from disk where it is looked at; what `mime.parse` asks of bytes and mmap lacks."""
+
+    def startswith(self, prefix: bytes | tuple[bytes, ...], start: int = 0, end: int | None = None) -> bool:
+        longest = max(map(len, prefix)) if isinstance(prefix, tuple) else len(prefix)
+        stop = start + longest if end is None else min(end, start + longest)
+        return self[start:stop].startswith(prefix)
+
+    def index(self, piece: bytes, start: int = 0, end: int | None = None) -> int:
+        found = self.find(piece, start) if end is None else self.find(piece, start, end)
+        if found < 0:
+            raise ValueError("not there")
+        return found
+
+
+@contextmanager
+def mapped(account_id: int, digest: str) -> Iterator[bytes]:
+    """A stored file as the bytes it holds, of any size, in memory only where it is read. Raises FileNotFoundError."""
+    with open_file(account_id, digest) as stored, _on_disk(stored) as file:
+        if not os.fstat(file.fileno()).st_size:
+            yield b""
+            return
+        with _Mapped(file.fileno(), 0, access=mmap.ACCESS_READ) as seen:
+            yield cast(bytes, seen)
+
+
+@contextmanager
+def _on_disk(stored: "File[bytes]") -> Iterator[IO[bytes]]:
+    """The file itself, or a copy where the storage is no disk."""
+    if isinstance(default_storage, FileSystemStorage):
+        yield cast(IO[bytes], stored)
+        return
+    with _scratch() as copy:
+        shutil.copyfileobj(stored, copy)
+        copy.flush()
+        yield copy
 
 
 def exists(account_id: int, digest: str) -> bool:

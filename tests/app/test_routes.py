@@ -81,6 +81,7 @@ OWNED: dict[str, Arguments] = {
     "source": lambda a: [a.placement.message_id],
     "images": lambda a: [a.placement.message_id],
     "attachment": lambda a: [a.placement.message_id, "2"],
+    "attachments": lambda a: [a.placement.message_id],
     "undo": lambda a: [Action.objects.create(user=a.user, kind="read").pk],
     "action": lambda a: [Action.objects.create(user=a.user, kind="read").pk],
     "outgoing": lambda a: [an_outgoing(a).pk],

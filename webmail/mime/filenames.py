@@ -6,6 +6,7 @@ is not a device name, and keeps its extension.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 from webmail.mime.text import safe_line
@@ -52,6 +53,27 @@ def safe_filename(name: str) -> str:
     return _shorten(name)
 
 
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Safe names for the files of one archive: no two are equal on a disk that knows no case (security S19).
+
+    >>> unique_names(["a/Plan.pdf", "plan.pdf", ""])
+    ['Plan.pdf', 'plan (2).pdf', 'attachment']
+    """
+    taken: set[str] = set()
+    found = []
+    for given in names:
+        name = safe_filename(given) or "attachment"
+        extension = match[0] if (match := _EXTENSION.search(name)) else ""
+        stem, unique, number = name[: len(name) - len(extension)], name, 1
+        while unicodedata.normalize("NFC", unique.casefold()) in taken:
+            number += 1
+            tail = f" ({number}){extension}"
+            unique = _shorten_to(stem, tail) + tail
+        taken.add(unicodedata.normalize("NFC", unique.casefold()))
+        found.append(unique)
+    return found
+
+
 def _dotted(name: str) -> str:
     """`.bashrc` keeps its meaning without being hidden; `..` and `.` are nothing."""
     stripped = _FORBIDDEN.sub("_", name).strip(" .\t")
@@ -62,9 +84,13 @@ def _shorten(name: str) -> str:
     if len(name) <= MAX_CHARACTERS and len(name.encode()) <= MAX_OCTETS:
         return name
     extension = found[0] if (found := _EXTENSION.search(name)) else ""
-    stem = name[: len(name) - len(extension)][: MAX_CHARACTERS - len(extension)]
-    room = MAX_OCTETS - len(extension.encode())
-    return stem.encode()[:room].decode("utf-8", "ignore").rstrip(" .") + extension
+    return _shorten_to(name[: len(name) - len(extension)], extension) + extension
+
+
+def _shorten_to(stem: str, tail: str) -> str:
+    """As much of `stem` as leaves room for what follows it."""
+    room = MAX_OCTETS - len(tail.encode())
+    return stem[: MAX_CHARACTERS - len(tail)].encode()[:room].decode("utf-8", "ignore").rstrip(" .")
 
 
 def synthesised_filename(media_type: str, *, stem: str = "") -> str:

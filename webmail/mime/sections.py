@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+_LEADING: Final = re.compile(rb"[\r\n\0]*")
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 _FIELD_LINE: Final = re.compile(rb"[!-9;-~]+[ \t]*:")
 _NOT_A_FIELD: Final = re.compile(rb"^(?![!-9;-~]+[ \t]*:|[ \t\r\n]|>?From )[^\n]", re.MULTILINE)
@@ -39,7 +40,8 @@ def header_bounds(raw: bytes, start: int, end: int, *, message: bool) -> tuple[i
 
 def outermost_bounds(raw: bytes) -> tuple[int, int]:
     """The same for a whole message, before which servers and files leave blank lines and NULs."""
-    start = len(raw) - len(raw.lstrip(b"\r\n\0"))
+    blank = _LEADING.match(raw)
+    start = blank.end() if blank else 0
     header_end, body_start = header_bounds(raw, start, len(raw), message=True)
     if start and _KNOWN_FIELD.search(raw, start, header_end) is None:
         return 0, start

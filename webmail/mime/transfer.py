@@ -80,11 +80,12 @@ def decode_uuencode(data: bytes) -> bytes:
         if bare == b"end":
             break
         if bare:
-            out.append(_uu_line(bare))
+            out.append(uu_line(bare))
     return b"".join(out)
 
 
-def _uu_line(line: bytes) -> bytes:
+def uu_line(line: bytes) -> bytes:
+    """One line of a uuencoded file, without its end; b"" when nothing can be made of it."""
     length = (line[0] - 32) & 63
     try:
         return binascii.a2b_uu(line)
@@ -103,6 +104,11 @@ def decode_yenc(data: bytes) -> bytes:
     start = begin.end() if begin else 0
     end = data.find(b"\n=yend", start - 1 if start else 0)
     body = data[start : end if end >= 0 else len(data)].translate(None, b"\r\n")
+    return yenc_octets(body)
+
+
+def yenc_octets(body: bytes) -> bytes:
+    """yEnc letters without line ends, no escape cut in two."""
     head, *escaped = body.split(b"=")
     return head.translate(_YENC_SHIFT) + b"".join(
         bytes([(piece[0] - 106) & 255]) + piece[1:].translate(_YENC_SHIFT) for piece in escaped if piece

@@ -1,5 +1,6 @@
 """What a frame or a download shows of one message; asked with the person's id, because frames carry no session."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from webmail.models import MessageBody
@@ -25,6 +26,8 @@ class PartFile:
     content_type: str
     size: int
     digest: str
+    charset: str = ""
+    role: str = ""
 
 
 def body(user_id: int, message_id: int, *, remote: bool = False) -> FrameBody | None:
@@ -54,24 +57,38 @@ def _without_images(found: MessageBody) -> str:
 
 
 def part(user_id: int, message_id: int, path: str) -> PartFile | None:
+    return next((file for file in _files(user_id, message_id) if file.path == path), None)
+
+
+def attachments(user_id: int, message_id: int) -> list[PartFile]:
+    """Those that the message's page lists."""
+    return [file for file in _files(user_id, message_id) if file.role == "attachment"]
+
+
+def _files(user_id: int, message_id: int) -> list[PartFile]:
     found = MessageBody.objects.filter(message=message_id, account__user=user_id).only("parts", "account_id").first()
-    for entry in found.parts if found else []:
-        if entry["path"] == path:
-            return PartFile(
-                account_id=found.account_id if found else 0,
-                path=path,
-                filename=entry["filename"],
-                content_type=entry["type"],
-                size=entry["size"],
-                digest=entry.get("digest") or "",
-            )
-    return None
+    return [
+        PartFile(
+            account_id=found.account_id,
+            path=entry["path"],
+            filename=entry["filename"],
+            content_type=entry["type"],
+            size=entry["size"],
+            digest=entry.get("digest") or "",
+            charset=entry.get("charset") or "",
+            role=entry["role"],
+        )
+        for entry in (found.parts if found else [])
+        if found
+    ]
 
 
-def digest(user_id: int, message_id: int, path: str) -> str:
-    """Of the part in storage; ``path`` "" asks for the whole message."""
-    if path:
-        found = part(user_id, message_id, path)
-        return found.digest if found else ""
-    raw = MessageBody.objects.filter(message=message_id, account__user=user_id).values_list("raw_digest", flat=True)
-    return raw.first() or ""
+def digests(user_id: int, message_id: int, paths: Iterable[str]) -> dict[str, str]:
+    """Of the parts in storage, "" of the others; the path "" asks for the whole message."""
+    wanted = list(paths)
+    found = dict.fromkeys(wanted, "")
+    rows = MessageBody.objects.filter(message=message_id, account__user=user_id).values_list("raw_digest", "parts")
+    for raw_digest, parts in rows:
+        here = {"": raw_digest} | {entry["path"]: entry.get("digest") or "" for entry in parts}
+        found |= {path: here.get(path, "") for path in wanted}
+    return found

@@ -24,6 +24,7 @@ from webmail.mime.part import Part, find_part
 from webmail.mime.structure import parse_bodystructure, tree_has_attachments
 from webmail.mime.transfer import decode_transfer
 from webmail.models import Mailbox, Message, MessageBody, Placement, RemoteOp
+from webmail.progress import Bringing
 from webmail.protocols.errors import CommandFailed, MailServerError
 from webmail.protocols.imap import Session
 from webmail.render.html import SANITIZER_VERSION
@@ -35,12 +36,13 @@ from webmail.sync.opening import is_inside
 from webmail.sync.signatures import SignedFields, signed_fields, signed_in
 
 log = logging.getLogger(__name__)
-LARGEST_WHOLE = 64 * 2**20  # octets of a message that is taken apart in memory
+PIECE = 2**20  # octets of a stored message that are decoded at once
 _CUT = frozenset({"headers-too-large", "too-many-headers"})
 State = MessageBody.State
 
 GONE = "The message is no longer on the server."
 STOPPED = "The account is not connected at the moment."
+PART_ELSEWHERE = "The server could not be asked for this file."
 ELSEWHERE = "The server could not be asked for this message."
 INTERNAL = "This message could not be read."
 
@@ -74,17 +76,25 @@ def fetch_part(message_id: int, path: str) -> None:
     if is_inside(path):
         _read_again(message)  # no server has such a section
         return
+    told = Bringing(message_id, path)
+    if not told.mine:
+        return
     try:
         if raw_digest:
-            digest = _part_of_raw(message, raw_digest, path)
+            digest = _part_of_raw(message, raw_digest, path, told)
         else:
-            encoding = entry["encoding"] if entry else ""
-            digest = _over_the_wire(message, lambda session, box, uid: _stream(session, message, uid, path, encoding))
+            stream = partial(_stream, path=path, encoding=entry["encoding"] if entry else "", told=told)
+            digest = _over_the_wire(message, lambda session, _, uid: stream(session, uid, keep=message.account_id))
+    except Busy:
+        told.ended()  # whoever waits asks again
+        return
     except (MailServerError, SealBroken, OSError) as error:
         log.info("part of message %s: %s", message_id, type(error).__name__)
         note_refusal(message.account, error)
+        told.failed((error.server_line if isinstance(error, MailServerError) else "") or PART_ELSEWHERE)
         return
     record_part(message, path, digest)
+    told.ended()
     tell(message)
 
 
@@ -99,9 +109,8 @@ def analyse_raw(message_id: int) -> None:
     body = MessageBody.objects.filter(message=message_id).first()
     if message is None or body is None:
         return
-    with storage.open_file(message.account_id, body.raw_digest) as file:
-        raw = file.read(LARGEST_WHOLE)
-    keep(message, parse_message(raw), raw, raw_digest=body.raw_digest)
+    with storage.mapped(message.account_id, body.raw_digest) as raw:
+        keep(message, parse_message(raw), raw, raw_digest=body.raw_digest)
 
 
 def keep(message: Message, parsed: ParsedMessage, raw: bytes, *, raw_digest: str) -> None:
@@ -198,9 +207,8 @@ def load_whole(session: Session, message: Message, uid: int) -> None:
     with storage.spool() as spool:
         session.stream_body(uid, "", spool.write)
         digest = spool.keep(message.account_id)
-    with storage.open_file(message.account_id, digest) as file:
-        raw = file.read(LARGEST_WHOLE)
-    keep(message, parse_message(raw), raw, raw_digest=digest)
+    with storage.mapped(message.account_id, digest) as raw:
+        keep(message, parse_message(raw), raw, raw_digest=digest)
 
 
 def _section(session: Session, uid: int, part: Part, most: int = LARGEST_TEXT) -> bytes:
@@ -222,25 +230,33 @@ def _picture(session: Session, message: Message, uid: int, part: Part) -> str:
     return storage.put(message.account_id, decode_transfer(_section(session, uid, part), part.encoding))
 
 
-def _stream(session: Session, message: Message, uid: int, path: str, encoding: str) -> str:
-    """A part's decoded octets into storage; returns the digest."""
+def _stream(session: Session, uid: int, path: str, encoding: str, *, keep: int, told: Bringing) -> str:
+    """A part's decoded octets into the storage of the account ``keep``; returns the digest."""
     with storage.spool() as spool:
-        if path:
-            decoder = Decoder(encoding, spool.write)
-            session.stream_body(uid, path, decoder.write)
-            decoder.finish()
-        else:
-            session.stream_body(uid, "", spool.write)
+        decoder = Decoder(encoding if path else "", spool.write)
+
+        def write(piece: bytes) -> None:
+            decoder.write(piece)
+            told.wrote(len(piece))
+
+        session.stream_body(uid, path, write)
+        decoder.finish()
+        return spool.keep(keep)
+
+
+def _part_of_raw(message: Message, raw_digest: str, path: str, told: Bringing) -> str:
+    """The same from the whole message in storage. Raises FileNotFoundError when there is no such part."""
+    with storage.mapped(message.account_id, raw_digest) as raw, storage.spool() as spool:
+        part = find_part(parse_message(raw).root, path)
+        if part is None or part.start < 0:
+            raise FileNotFoundError(path)
+        octets = raw if part.source is None else part.source
+        decoder = Decoder(part.encoding, spool.write)
+        for start in range(part.start, part.end, PIECE):
+            decoder.write(octets[start : min(part.end, start + PIECE)])
+            told.wrote(PIECE)
+        decoder.finish()
         return spool.keep(message.account_id)
-
-
-def _part_of_raw(message: Message, raw_digest: str, path: str) -> str:
-    with storage.open_file(message.account_id, raw_digest) as file:
-        raw = file.read(LARGEST_WHOLE)
-    part = find_part(parse_message(raw).root, path)
-    if part is None:
-        raise FileNotFoundError(path)
-    return storage.put(message.account_id, part_bytes(raw, part))
 
 
 # --- ends ----------------------------------------------------------------------------------------------------------

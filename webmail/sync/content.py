@@ -101,7 +101,7 @@ def _suspects(clean: CleanHtml | None, text: str) -> list[list[str]]:
 
 def beginning(raw: bytes, part: Part, most: int = LARGEST_TEXT) -> bytes:
     """The ``read`` of a message that is here whole: at most so many encoded octets of a part."""
-    return encoded_bytes(raw, part)[:most]
+    return encoded_bytes(raw, replace(part, end=min(part.end, part.start + most)))
 
 
 def octets_packed(root: Part) -> int:

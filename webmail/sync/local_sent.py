@@ -48,8 +48,8 @@ def _file(outgoing: Outgoing, sent_at: datetime) -> None:
         mine.update(filing_after=timezone.now() + BUSY_AGAIN)
         return
     try:
-        raw = storage.read(outgoing.account_id, outgoing.sent_copy_digest)
-        _store(outgoing, lease, raw, sent_at)
+        with storage.mapped(outgoing.account_id, outgoing.sent_copy_digest) as raw:
+            _store(outgoing, lease, raw, sent_at)
     except LeaseLost:
         mine.update(filing_after=timezone.now() + BUSY_AGAIN)
     except OSError as error:
@@ -86,7 +86,7 @@ def _write(outgoing: Outgoing, row: Incoming) -> tuple[int, int] | None:
 
 
 def whole(account_id: int, parsed: ParsedMessage, raw: bytes, *, received_at: datetime, size: int) -> Incoming:
-    """The row of a message that is here whole; ``raw`` may be its first 64 MB, ``size`` counts all of it."""
+    """The row of a message that is here; ``raw`` may be its beginning alone, ``size`` counts all of it."""
     return local(
         account_id,
         parsed.headers,

@@ -136,15 +136,14 @@ def _download_one(account: MailAccount, lease: Lease, session: Session, listed: 
         digest = spool.keep(account.pk)
     _make_durable(account.pk, digest)
     failpoints.reach("pop spooled")
-    with storage.open_file(account.pk, digest) as file:
-        raw = file.read(bodies.LARGEST_WHOLE)
-    one = pop_store.brought(account, listed, raw, size=size)
-    message_id, new = replayed(lease, partial(pop_store.store_whole, account, inbox, one, digest))
-    failpoints.reach("pop stored")
-    if new:
-        message = Message.objects.select_related("account").get(pk=message_id)
-        bodies.keep(message, one.parsed, raw, raw_digest=digest)
-        bodies.tell(message)
+    with storage.mapped(account.pk, digest) as raw:
+        one = pop_store.brought(account, listed, raw, size=size)
+        message_id, new = replayed(lease, partial(pop_store.store_whole, account, inbox, one, digest))
+        failpoints.reach("pop stored")
+        if new:
+            message = Message.objects.select_related("account").get(pk=message_id)
+            bodies.keep(message, one.parsed, raw, raw_digest=digest)
+            bodies.tell(message)
 
 
 class _Told:

@@ -1,34 +1,26 @@
-"""Reading a conversation, and what belongs to one message: its frame, source and attachments."""
+"""Reading a conversation, and the frame of each of its messages."""
 
 import secrets
-import time
-from typing import IO, TypeVar, cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_GET
 
-from accounts.models import User
-from webmail import storage
 from webmail.jobs import Job, enqueue
-from webmail.models import Message
 from webmail.queries import access, frames, reading
 from webmail.queries.remote_images import shown_once
 from webmail.render import document, headers
 
+from .files import stored, with_own_policy
 from .htmx import page
 from .lists import LIST, mailbox_context, person, signed_in
-from .streaming import file_response
 
-Answer = TypeVar("Answer", HttpResponse, StreamingHttpResponse)
 _MOST_WANTED = 40  # bodies asked for when a conversation opens, those in view first
 _PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _THEMES: dict[str, document.Theme] = {"light": "light", "dark": "dark"}
-_WAIT_SECONDS = 3.0  # how long a request waits for an attachment that a worker is fetching
 
 
 @login_required
@@ -81,7 +73,7 @@ def frame(request: HttpRequest, token: str) -> HttpResponse:
         remote=bool(claim["r"]),
         path=request.path.rstrip("/"),
     )
-    return _with_own_policy(response, own)
+    return with_own_policy(response, own)
 
 
 @xframe_options_exempt
@@ -92,78 +84,11 @@ def inline_part(request: HttpRequest, token: str, path: str) -> StreamingHttpRes
     found = frames.part(claim["u"], claim["m"], path) if claim else None
     if found is None or found.content_type not in _PICTURES or not found.digest:
         raise Http404
-    response = _stored(request, found.account_id, found.digest)
+    response = stored(request, found.account_id, found.digest)
     own = headers.download_headers(found.filename, found.content_type, inline=True)
-    return _with_own_policy(response, own | {"Cross-Origin-Resource-Policy": "cross-origin"})
-
-
-@login_required
-@require_GET
-def source(request: HttpRequest, message_id: int) -> HttpResponse | StreamingHttpResponse:
-    """The message as it was sent, as plain text that nothing interprets."""
-    found = access.message(signed_in(request), message_id)
-    if found.extra.get("not_downloaded"):
-        raise Http404  # only its beginning is here, and no worker brings the rest unasked
-    digest = _await_part(found, "", signed_in(request))
-    if not digest:
-        return _still_fetching(request)
-    response = _stored(request, found.account_id, digest)
-    as_file = "download" in request.GET
-    kind = "message/rfc822" if as_file else "text/plain"
-    name = f"message-{found.pk}.eml"
-    return _with_own_policy(response, headers.download_headers(name, kind, inline=not as_file))
-
-
-@login_required
-@require_GET
-def attachment(request: HttpRequest, message_id: int, path: str) -> HttpResponse | StreamingHttpResponse:
-    """An attachment, streamed from storage; one that is still on the mail server is fetched by a worker first."""
-    user = signed_in(request)
-    found = access.message(user, message_id)
-    part = frames.part(user.pk, message_id, path)
-    if part is None:
-        raise Http404
-    digest = part.digest or _await_part(found, path, user)
-    if not digest:
-        return _still_fetching(request)
-    response = _stored(request, found.account_id, digest)
-    inline = "inline" in request.GET
-    return _with_own_policy(response, headers.download_headers(part.filename, part.content_type, inline=inline))
+    return with_own_policy(response, own | {"Cross-Origin-Resource-Policy": "cross-origin"})
 
 
 def _want(message_ids: list[int]) -> None:
     for message_id in message_ids:
         enqueue(Job.FETCH_BODY, message_id)
-
-
-def _await_part(found: Message, path: str, user: User) -> str:
-    """The digest of a part once it is in storage (``path`` "" is the whole message), or "" when it takes longer."""
-    digest = frames.digest(user.pk, found.pk, path)
-    if digest:
-        return digest
-    enqueue(Job.FETCH_PART, found.pk, path)
-    until = time.monotonic() + _WAIT_SECONDS
-    while time.monotonic() < until:
-        time.sleep(0.05)
-        digest = frames.digest(user.pk, found.pk, path)
-        if digest:
-            return digest
-    return ""
-
-
-def _still_fetching(request: HttpRequest) -> HttpResponse:
-    response = render(request, "mail/fetching.html", {"person": person(signed_in(request))}, status=202)
-    response.headers["Refresh"] = "2"
-    return response
-
-
-def _stored(request: HttpRequest, account_id: int, digest: str) -> StreamingHttpResponse:
-    file = storage.open_file(account_id, digest)
-    return file_response(request, cast(IO[bytes], file), size=file.size)
-
-
-def _with_own_policy(response: Answer, own: dict[str, str]) -> Answer:
-    """Mail's bytes go out under the headers that belong to them, not under the app's."""
-    for name, value in own.items():
-        response.headers[name] = value
-    return response

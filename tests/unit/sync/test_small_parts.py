@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import quopri
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webmail.failures import judge
+from webmail.mime.transfer import decode_transfer
 from webmail.protocols.errors import (
     AuthenticationFailed,
     ConnectionLost,
@@ -121,6 +123,30 @@ def test_decoding_in_pieces_gives_the_content(data: bytes, step: int, encoding: 
         decoder.write(encoded[start : start + step])
     decoder.finish()
     assert out.replace(b"\r\n", b"\n") == data.replace(b"\r\n", b"\n")
+
+
+@pytest.mark.parametrize("step", [61, 1000, 10**9])
+def test_files_by_lines_pass_in_constant_memory_too(step: int) -> None:
+    """uuencode and yEnc as Content-Transfer-Encoding: nothing is held back but a line."""
+    data = bytes(range(256)) * 40
+    lines = (binascii.b2a_uu(data[at : at + 45]) for at in range(0, len(data), 45))
+    uu = b"begin 644 a.bin\r\n" + b"".join(line.replace(b"\n", b"\r\n") for line in lines) + b"`\r\nend\r\nafter\r\n"
+    letters = b"".join(
+        bytes([61, (n + 106) & 255]) if (n + 42) & 255 in b"\0\r\n=" else bytes([(n + 42) & 255]) for n in data
+    )
+    pieces = [letters[at : at + 128] for at in range(0, len(letters), 128)]
+    wrapped = b"\r\n".join(pieces).replace(b"=\r\n", b"\r\n=")
+    yenc = b"=ybegin line=128 size=10240 name=a.bin\r\n" + wrapped + b"\r\n=yend size=10240\r\n"
+    for encoding, encoded in (("x-uuencode", uu), ("x-yenc", yenc)):
+        out = bytearray()
+        decoder = Decoder(encoding, out.extend)
+        held = 0
+        for start in range(0, len(encoded), step):
+            decoder.write(encoded[start : start + step])
+            held = max(held, len(decoder._held))
+        decoder.finish()
+        assert out == decode_transfer(encoded, encoding) == data
+        assert held < 300
 
 
 def test_reading_ahead_keeps_order_and_errors() -> None:

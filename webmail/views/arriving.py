@@ -1,0 +1,79 @@
+"""Waiting for files that a worker brings from the mail server: a moment in the request, then on a page of its own."""
+
+import time
+from collections.abc import Mapping
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from webmail import progress
+from webmail.jobs import Job, enqueue
+from webmail.models import Message
+from webmail.queries import frames
+
+from .lists import person, signed_in
+
+_WAIT_SECONDS = 3.0  # how long the first request waits, before a page is shown
+_LOOK_SECONDS = 0.05
+_AT_ONCE = 4  # files of one message that are asked for at a time
+
+
+def fetched_or_page(request: HttpRequest, message: Message, sizes: Mapping[str, int]) -> dict[str, str] | HttpResponse:
+    """The digests of these parts by path ("" is the whole message), or the page that says how far they are.
+
+    ``sizes`` are about how many octets each will have. The page asks again by itself until all are here.
+    """
+    user = signed_in(request)
+    digests = frames.digests(user.pk, message.pk, sizes)
+    missing = [path for path in sizes if not digests[path]]
+    if not missing:
+        return digests
+    if "again" in request.GET:
+        for path in missing:
+            progress.forget(message.pk, path)
+    if not _ask(message, missing):
+        until = time.monotonic() + _WAIT_SECONDS
+        while missing and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
+            digests = frames.digests(user.pk, message.pk, sizes)
+            missing = [path for path in sizes if not digests[path]]
+            if any(progress.arriving(message.pk, path).error for path in missing):
+                break
+    return _page(request, message, sizes, missing) if missing else digests
+
+
+def _ask(message: Message, missing: list[str]) -> bool:
+    """Has the workers bring them; True when they were at it already, so that waiting here helps nobody."""
+    states = [progress.arriving(message.pk, path) for path in missing]
+    running = sum(state.running for state in states)
+    for path, state in zip(missing, states, strict=True):
+        if running >= _AT_ONCE:
+            break
+        if not state.running and not state.error:
+            enqueue(Job.FETCH_PART, message.pk, path)
+            running += 1
+    return any(state.running or state.error for state in states)
+
+
+def _page(request: HttpRequest, message: Message, sizes: Mapping[str, int], missing: list[str]) -> HttpResponse:
+    states = [progress.arriving(message.pk, path) for path in missing]
+    error = next((state.error for state in states if state.error), "")
+    total = sum(sizes.values())
+    here = sum(size for path, size in sizes.items() if path not in missing)
+    done = here + sum(min(state.done, sizes[path]) for path, state in zip(missing, states, strict=True))
+    asked = request.GET.copy()
+    asked["again"] = "1"
+    context = {
+        "person": person(signed_in(request)),
+        "error": _(error) if error else "",
+        "done": min(done, total),
+        "total": total,
+        "percent": 100 * min(done, total) // total if total else 0,
+        "again_url": f"{request.path}?{asked.urlencode()}",
+    }
+    response = render(request, "mail/fetching.html", context, status=503 if error else 202)
+    if not error:
+        asked.pop("again")
+        response.headers["Refresh"] = f"2; url={request.path}?{asked.urlencode()}".removesuffix("?")
+    return response

@@ -1,0 +1,88 @@
+"""Files of a message: its source, its attachments one by one and all together, streamed from storage.
+
+What is still on the mail server is fetched by a worker first; whoever waits sees how far it is.
+"""
+
+from typing import IO, TypeVar, cast
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.views.decorators.http import require_GET
+
+from webmail import storage
+from webmail.queries import access, frames
+from webmail.render import headers
+
+from .arriving import fetched_or_page
+from .lists import signed_in
+from .streaming import file_response, ranged_response
+from .zipping import Entry, Zip
+
+Answer = TypeVar("Answer", HttpResponse, StreamingHttpResponse)
+Response = HttpResponse | StreamingHttpResponse
+
+
+@login_required
+@require_GET
+def source(request: HttpRequest, message_id: int) -> Response:
+    """The message as it was sent, as plain text that nothing interprets."""
+    user = signed_in(request)
+    found = access.message(user, message_id)
+    if found.extra.get("not_downloaded"):
+        raise Http404  # only its beginning is here, and no worker brings the rest unasked
+    digests = fetched_or_page(request, found, {"": found.size})
+    if isinstance(digests, HttpResponse):
+        return digests
+    response = stored(request, found.account_id, digests[""])
+    as_file = "download" in request.GET
+    kind = "message/rfc822" if as_file else "text/plain"
+    name = f"message-{found.pk}.eml"
+    return with_own_policy(response, headers.download_headers(name, kind, inline=not as_file))
+
+
+@login_required
+@require_GET
+def attachment(request: HttpRequest, message_id: int, path: str) -> Response:
+    """An attachment; with `?inline` it is shown instead of saved, if it is of a kind that may be."""
+    user = signed_in(request)
+    found = access.message(user, message_id)
+    part = frames.part(user.pk, message_id, path)
+    if part is None:
+        raise Http404
+    digests = fetched_or_page(request, found, {path: part.size})
+    if isinstance(digests, HttpResponse):
+        return digests
+    response = stored(request, found.account_id, digests[path])
+    inline = "inline" in request.GET
+    return with_own_policy(response, headers.download_headers(part.filename, part.content_type, inline=inline))
+
+
+@login_required
+@require_GET
+def attachments(request: HttpRequest, message_id: int) -> Response:
+    """All attachments as one archive, made while it is sent."""
+    user = signed_in(request)
+    found = access.message(user, message_id)
+    parts = frames.attachments(user.pk, message_id)
+    if not parts:
+        raise Http404
+    digests = fetched_or_page(request, found, {part.path: part.size for part in parts})
+    if isinstance(digests, HttpResponse):
+        return digests
+    entries = [Entry(part.filename, part.content_type, found.account_id, digests[part.path]) for part in parts]
+    response = file_response(request, Zip(entries, at=found.sent_at or found.received_at))
+    name = f"{found.subject[:100].strip() or 'attachments'}.zip"
+    return with_own_policy(response, headers.download_headers(name, "application/zip", inline=False))
+
+
+def stored(request: HttpRequest, account_id: int, digest: str) -> StreamingHttpResponse:
+    """A stored file, or the range of it that was asked for."""
+    file = storage.open_file(account_id, digest)
+    return ranged_response(request, cast(IO[bytes], file), size=file.size, etag=digest)
+
+
+def with_own_policy(response: Answer, own: dict[str, str]) -> Answer:
+    """Mail's bytes go out under the headers that belong to them, not under the app's."""
+    for name, value in own.items():
+        response.headers[name] = value
+    return response
