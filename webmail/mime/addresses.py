@@ -7,6 +7,7 @@ name can become an address; what is shown as `addr_spec` is what a reply goes to
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Final
 
@@ -17,6 +18,7 @@ MAX_ADDRESSES = 2_000
 _MAX_NAME = 1_000
 _MAX_SPEC = 1_000
 _MAX_TOKENS = 60_000
+_SHORT = 200  # characters of a field that is worth remembering
 _NO_WARNINGS: Final[frozenset[str]] = frozenset()
 
 
@@ -41,11 +43,18 @@ _SIMPLE: Final = re.compile(
 
 def parse_addresses(value: str) -> tuple[Address, ...]:
     """The mailboxes of an address list field, unfolded but not decoded; at most `MAX_ADDRESSES`."""
+    return _remembered(value) if len(value) <= _SHORT else _parse(value)
+
+
+def _parse(value: str) -> tuple[Address, ...]:
     if value.isascii() and value.isprintable() and "=?" not in value:
         simple = _parse_simple(value)
         if simple is not None:
             return simple
     return tuple(_parse_tolerant(value))
+
+
+_remembered: Final = lru_cache(maxsize=4096)(_parse)  # the same few people stand in most messages of an account
 
 
 def _parse_simple(value: str) -> tuple[Address, ...] | None:

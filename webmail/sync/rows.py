@@ -7,10 +7,12 @@ RFC 5322 section 3.6.4, RFC 8474 for EMAILID and THREADID.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
+from typing import Final
 
 from webmail.mime.addresses import Address
 from webmail.mime.headers import HeaderSummary, parse_header_block
@@ -195,7 +197,7 @@ def _incoming(
         subject=head.subject,
         from_name=author.name,
         from_address=author.addr_spec,
-        people=_dump(people) if people else "{}",
+        people=_people_text(people),
         has_attachment=has_attachment,
         has_invite=has_invite,
         list_id=head.list_id,
@@ -212,7 +214,7 @@ _NOBODY = Address("", "")
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def _people(head: HeaderSummary) -> dict[str, list[tuple[str, str]]]:
+def _people(head: HeaderSummary) -> dict[str, tuple[tuple[str, str], ...]]:
     fields: Iterable[tuple[str, Sequence[Address]]] = (
         ("from", head.from_),
         ("sender", head.sender),
@@ -221,7 +223,19 @@ def _people(head: HeaderSummary) -> dict[str, list[tuple[str, str]]]:
         ("cc", head.cc),
         ("bcc", head.bcc),
     )
-    return {name: [(one.name, one.addr_spec) for one in found[:MOST_PEOPLE]] for name, found in fields if found}
+    return {name: tuple((one.name, one.addr_spec) for one in found[:MOST_PEOPLE]) for name, found in fields if found}
+
+
+def _people_text(people: Mapping[str, tuple[tuple[str, str], ...]]) -> str:
+    """The people as JSON, put together of fields: most are one person who stands in many messages."""
+    return "{" + ",".join([f'"{name}":{_members(found)}' for name, found in people.items()]) + "}"
+
+
+def _members(found: tuple[tuple[str, str], ...]) -> str:
+    return _few(found) if len(found) <= 2 else _dump(found)
+
+
+_few: Final = lru_cache(maxsize=4096)(_dump)
 
 
 def _extra(head: HeaderSummary) -> str:
