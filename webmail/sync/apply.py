@@ -21,7 +21,7 @@ from webmail.sync.messages import Stored, Threads, known_messages, make_messages
 from webmail.sync.owed import leaving_uids
 from webmail.sync.placements import Spot, placements_here
 from webmail.sync.rows import Incoming
-from webmail.sync.sql import change, copy
+from webmail.sync.sql import array, change, copy
 
 BATCH = 500
 TRIES = 4
@@ -106,7 +106,7 @@ def _line(spot: Spot, line: LineDigest) -> tuple[object, ...]:
         line.count,
         line.unread,
         line.flags_any,
-        sorted(line.keywords),
+        array(sorted(line.keywords)),
         line.has_attachment,
         line.has_invite,
     )

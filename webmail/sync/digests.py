@@ -12,6 +12,7 @@ from webmail.models import Flag
 from webmail.sync.rows import Incoming
 
 MOST_PARTICIPANTS = 8
+_SEEN = int(Flag.SEEN)  # members of a flag are slow to compute with
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ def line_digests(placed: Iterable[tuple[Incoming, int, int]]) -> list[LineDigest
         elif (row.received_at, message) > (line.newest_at, line.newest_message):
             line.newest_at, line.newest_message = row.received_at, message
         line.members.add(message)
-        if not row.flags & Flag.SEEN:
+        if not row.flags & _SEEN:
             line.unread_members.add(message)
         line.flags_any |= row.flags
         line.keywords.update(row.keywords)

@@ -11,7 +11,7 @@ from uuid import UUID
 from webmail.sync.conversations import Grouping, group
 from webmail.sync.digests import ThreadDigest, thread_digests
 from webmail.sync.rows import Incoming
-from webmail.sync.sql import ask, change, copy, draw
+from webmail.sync.sql import array, ask, change, copy, draw
 from webmail.sync.subjects import find_by_subject
 
 _BY_FINGERPRINT = """
@@ -160,7 +160,7 @@ def _copy_messages(account_id: int, rows: Sequence[Incoming], threads: Sequence[
                 row.email_id,
                 row.message_id,
                 row.in_reply_to,
-                list(row.references),
+                array(row.references),
                 row.subject,
                 row.from_name,
                 row.from_address,

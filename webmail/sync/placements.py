@@ -7,7 +7,7 @@ from webmail.models import Placement
 from webmail.sync.keywords import seen
 from webmail.sync.messages import Stored
 from webmail.sync.rows import Incoming
-from webmail.sync.sql import ask, change, copy
+from webmail.sync.sql import array, ask, change, copy
 
 LIVE, GONE, UNFETCHABLE = (int(state) for state in Placement.State)
 
@@ -125,9 +125,9 @@ def make(spot: Spot, rows: Sequence[Incoming], known: Mapping[str, Stored]) -> N
                 row.flags,
                 row.flags,
                 0,
-                list(row.keywords),
-                list(row.keywords),
-                [],
+                array(row.keywords),
+                array(row.keywords),
+                "{}",
                 UNFETCHABLE if row.problem else LIVE,
                 row.problem,
                 *_labels(spot, row),
@@ -137,7 +137,7 @@ def make(spot: Spot, rows: Sequence[Incoming], known: Mapping[str, Stored]) -> N
     )
 
 
-def _labels(spot: Spot, row: Incoming) -> tuple[list[str] | None, list[str] | None]:
+def _labels(spot: Spot, row: Incoming) -> tuple[str | None, str | None]:
     """What people see of the labels, and what the server said: the same for a message that has just come."""
-    labels = list(row.labels) if spot.labelled and row.labels is not None else None
+    labels = array(row.labels) if spot.labelled and row.labels is not None else None
     return labels, labels

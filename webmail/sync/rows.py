@@ -29,6 +29,7 @@ _REPLY = re.compile(
     r"^\s*(?:(?:re|aw|sv|vs|antw|odp|ynt|res|rif|回复|答复|回覆)(?:\[\d+\])?\s*[:：]\s*)+", re.IGNORECASE
 )
 _FORWARD = re.compile(r"^\s*(?:(?:fwd?|wg|tr|vb|doorst|i|转发|轉寄)\s*[:：]\s*)+", re.IGNORECASE)
+_DELETED = int(Flag.DELETED)  # members of a flag are slow to compute with
 _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -64,7 +65,7 @@ class Incoming:
 
     @property
     def visible(self) -> bool:
-        return not self.problem and not self.flags & Flag.DELETED
+        return not self.problem and not self.flags & _DELETED
 
     @property
     def bare_reply(self) -> bool:

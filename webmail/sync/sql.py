@@ -1,6 +1,6 @@
 """The few ways the sync speaks SQL: ask, change, COPY, draw ids. Statements are constants of their modules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django.db import connection
@@ -32,6 +32,13 @@ def copy(target: str, rows: Iterable[tuple[Any, ...]]) -> None:
     ):
         for row in rows:
             stream.write_row(row)
+
+
+def array(texts: Collection[str]) -> str:
+    """A text array as COPY takes it; quicker than a list, which the driver looks through for the type of its items."""
+    if not texts:
+        return "{}"
+    return "{" + ",".join(['"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts]) + "}"
 
 
 def draw(table: str, count: int) -> list[int]:
