@@ -26,17 +26,16 @@ SET lease_token = lease_token + 1, lease_owner = %(owner)s, queued_at = NULL,
 WHERE id = %(account)s AND (lease_expires_at IS NULL OR lease_expires_at < now())
 RETURNING lease_token, woken_at
 """
-# The second column is for what follows in the transaction: plans of foreign key checks are made once for a session, and
-# one that was made while a table is known to be empty would read all of it for each row of a first sync.
-_BY_INDEX = "set_config('enable_seqscan', 'off', true)"
-_HOLD = f"""
-SELECT woken_at, {_BY_INDEX} FROM accounts_mailaccount
+# Their second column is for what follows in the transaction: plans of foreign key checks are made once for a session,
+# and one made while a table is known to be empty would read all of it for each row of a first sync.
+_HOLD = """
+SELECT woken_at, set_config('enable_seqscan', 'off', true) FROM accounts_mailaccount
 WHERE id = %(account)s AND lease_token = %(token)s AND state NOT IN ('paused', 'suspended') FOR SHARE
 """
-_RENEW = f"""
+_RENEW = """
 UPDATE accounts_mailaccount SET lease_expires_at = now() + make_interval(secs => %(seconds)s)
 WHERE id = %(account)s AND lease_token = %(token)s AND state NOT IN ('paused', 'suspended')
-RETURNING woken_at, {_BY_INDEX}
+RETURNING woken_at, set_config('enable_seqscan', 'off', true)
 """
 _RELEASE = """
 UPDATE accounts_mailaccount SET lease_expires_at = NULL, lease_owner = ''
