@@ -11,6 +11,7 @@ from deploy.demo.content.newsletters import place_newsletters
 from deploy.demo.content.notices import place_notices
 from deploy.demo.content.placing import Placed
 from deploy.demo.content.special import place_special
+from deploy.demo.content.strangers import place_strangers
 from deploy.demo.people import ACCOUNTS, CAST, DEMO_PASSWORDS, FOLDERS, MAREN_OLD, OWN_FOLDER
 from deploy.demo.store import NewMessage, Store
 
@@ -25,6 +26,7 @@ def all_mail(now: datetime) -> Iterator[Placed]:
         place_builds,
         place_weekly_numbers,
         place_special,
+        place_strangers,
     ):
         yield from place(clock)
 

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts.models import MailAccount, MailServer, Organisation, User
 from accounts.services import provisioning
-from deploy.demo.people import DEMO_PASSWORDS, MAREN, TOMASZ
+from deploy.demo.people import AUTHSERV_ID, DEMO_PASSWORDS, MAREN, TOMASZ
 
 ADMINISTRATOR = ("admin@harbourlane.example", "keeper-of-the-keys")
 
@@ -65,6 +65,7 @@ class Command(BaseCommand):
                     "security": "tls",
                     "ca_certificates": authority,
                     "domains": sorted(set(domains)),
+                    "authentication_names": [AUTHSERV_ID],
                 },
             )
 
