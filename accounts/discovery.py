@@ -75,6 +75,12 @@ _PROVIDERS = (
 )
 _BY_DOMAIN = {domain: provider for provider in _PROVIDERS for domain in provider.domains}
 
+
+def is_public(domain: str) -> bool:
+    """Whether a known provider gives addresses in this domain to everybody."""
+    return domain in _BY_DOMAIN
+
+
 # (protocol, first label, port, security): implicit TLS first, RFC 8314 section 3
 _CONVENTIONS: tuple[tuple[MailProtocol, str, int, Security], ...] = (
     ("imap", "imap", 993, "tls"),

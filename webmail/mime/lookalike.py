@@ -95,14 +95,14 @@ def skeleton(text: str) -> str:
 def likeness(domain: str, known: str, *, own: bool = False) -> Likeness:
     """How a stranger's domain resembles a known one. ``own`` is for the reader's own organisation, judged strictly.
 
-    alike: it looks the same, or carries the whole known name in front of another (``bank.example.evil.net``);
+    alike: it looks the same, or carries the whole known name before another (``bank.example.evil.net``);
     close: one letter more, less, other or swapped in a name of six letters at least; borrowed: the own name below
     another ending, or with words added to it; "": it does not, or both belong to one site.
     """
     theirs, ours = _taken_apart(domain), _taken_apart(known)
     if not theirs.whole or not ours.whole or theirs.site == ours.site:
         return ""
-    if theirs.look == ours.look or theirs.whole.startswith(ours.site + "."):
+    if theirs.look == ours.look or f".{ours.site}." in f".{theirs.whole}.":
         return "alike"
     if theirs.ending == ours.ending and _one_off(theirs.name, ours.name):
         return "close"
@@ -131,15 +131,21 @@ def _taken_apart(domain: str) -> _Parts:
 
 def closest(domain: str, known: Iterable[str], *, own: Iterable[str] = ()) -> tuple[Likeness, str]:
     """The worst likeness to any of the domains, and to which one."""
-    found = [(likeness(domain, one, own=True), one) for one in own] + [(likeness(domain, one), one) for one in known]
-    for kind in _BY_WEIGHT:
-        for how, one in found:
-            if how == kind:
-                return how, one
-    return "", ""
+    worst: tuple[Likeness, str] = ("", "")
+    for one in own:
+        worst = max(worst, (likeness(domain, one, own=True), one), key=_weight)
+    for one in known:
+        how = likeness(domain, one)
+        if how:
+            worst = max(worst, (how, one), key=_weight)
+    return worst
 
 
-_BY_WEIGHT: Final[tuple[Likeness, ...]] = ("alike", "close", "borrowed")
+def _weight(found: tuple[Likeness, str]) -> int:
+    return _BY_WEIGHT.index(found[0])
+
+
+_BY_WEIGHT: Final[tuple[Likeness, ...]] = ("", "borrowed", "close", "alike")
 
 
 def _unicode(label: str) -> str:

@@ -35,7 +35,8 @@ def mailbox(user: User, mailbox_id: int, *, account_id: int | None = None) -> Ma
 
 def thread(user: User, thread_id: int) -> Thread:
     """The conversation, or the one it was merged into."""
-    found = _one(Thread.objects.filter(account__user=user).select_related("merged_into"), pk=thread_id)
+    scope = Thread.objects.filter(account__user=user).select_related("account__incoming", "merged_into")
+    found = _one(scope, pk=thread_id)
     return found.merged_into or found
 
 

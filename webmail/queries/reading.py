@@ -6,15 +6,17 @@ from typing import Any
 from django.conf import settings
 from django.core import signing
 from django.urls import reverse
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext
 
 from accounts.models import User
+from webmail.mime.lookalike import shown_address
 from webmail.models import Flag, Mailbox, MailboxThread, MessageBody, Placement, PopUid, Thread
 
-from . import labels, remote_images, special
+from . import labels, remote_images, special, trust_panel
 from .lists import own_addresses, sender_words
 from .nav import display_name
 from .remote_images import RemoteImages
+from .trust_panel import TrustPanel
 from .values import AddressLine, AttachmentChip, LeftOnServer, ReadMessage, ReadThread
 
 FRAME_SALT = "webmail.frame"  # purpose of the token in a frame's address; good for nothing else
@@ -37,8 +39,18 @@ def conversation(
     left = _left_on_server(placements)
     images = remote_images.of_messages(user, placements, once)
     told = special.context_of(thread.account_id, [placement.message for placement in placements], own=own)
+    panels = trust_panel.panels(user, thread, placements, own=own)
     messages = tuple(
-        _message(user, placement, own=own, folded=placement.pk not in wanted, left=left, told=told, images=images)
+        _message(
+            user,
+            placement,
+            own=own,
+            folded=placement.pk not in wanted,
+            left=left,
+            told=told,
+            images=images,
+            panels=panels,
+        )
         for placement in placements
         if only is None or placement.message_id == only
     )
@@ -130,6 +142,7 @@ def _message(
     left: Mapping[int, LeftOnServer],
     told: special.Context,
     images: Mapping[int, RemoteImages],
+    panels: Mapping[int, TrustPanel],
 ) -> ReadMessage:
     message = placement.message
     remote = images.get(message.pk)
@@ -137,16 +150,18 @@ def _message(
     body: MessageBody | None = getattr(message, "body", None)
     people = message.people
     state = body.state if body and body.state != MessageBody.State.WANTED else "fetching"
-    mine = message.from_address.lower() in own
+    panel = panels.get(message.pk)
+    mine = message.from_address.lower() in own and not (panel and panel.failed)
+    address = shown_address(message.from_address)
     draft = bool(placement.flags & Flag.DRAFT) or placement.mailbox.role == Mailbox.Role.DRAFTS
     compose = reverse("mail:compose")
     return ReadMessage(
         id=message.pk,
-        from_name=message.from_name or message.from_address,
-        from_address=message.from_address,
+        from_name=message.from_name or address,
+        from_address=address,
         to_words=_to_words(people, own),
         recipients=tuple(
-            (gettext(label), tuple(AddressLine(*pair[:2]) for pair in people[key]))
+            (gettext(label), tuple(AddressLine(pair[0], shown_address(pair[1])) for pair in people[key]))
             for key, label in _LABELS
             if people.get(key)
         ),
@@ -155,8 +170,8 @@ def _message(
         unread=not placement.flags & Flag.SEEN,
         starred=bool(placement.flags & Flag.FLAGGED),
         snippet=message.snippet,
-        warnings=tuple(str(_WARNINGS[code]) for code in message.extra.get("warnings", []) if code in _WARNINGS),
-        verified=False,
+        verified=panel is not None and panel.verified,
+        trust=panel,
         body_url=settings.CONTENT_ORIGIN + reverse("mail:frame", args=[token]),
         body_state=state,
         body_error=body.error if body else "",
@@ -179,15 +194,6 @@ def _message(
         left=left.get(message.pk),
         special=special.special_of(message, body, told),
     )
-
-
-_WARNINGS = {
-    "multiple-from": gettext_lazy("This message names more than one sender."),
-    "address-in-name": gettext_lazy("The sender's name looks like an address, but the real address is another."),
-    "bidi": gettext_lazy("The sender's name holds hidden characters that change its reading order."),
-    "malformed-from": gettext_lazy("The sender's address is malformed."),
-    "no-from": gettext_lazy("This message names no sender."),
-}
 
 
 def _others(people: dict[str, list[list[str]]], own: frozenset[str]) -> set[str]:

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from .remote_images import RemoteImages
 
 from .special import NOTHING, Special
+from .trust_panel import TrustPanel
+
+_ONE_LINE = 48  # characters of an address that stand beside the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,8 @@ class ReadMessage:
     unread: bool
     starred: bool
     snippet: str
-    warnings: tuple[str, ...]
     verified: bool
+    trust: TrustPanel | None
     body_url: str
     body_state: str
     body_error: str
@@ -188,6 +191,30 @@ class ReadMessage:
     mine: bool = False
     left: LeftOnServer | None = None
     special: Special = NOTHING
+
+    @property
+    def address_local(self) -> str:
+        return self.from_address.rpartition("@")[0]
+
+    @property
+    def address_domain(self) -> str:
+        """With its @: the part that no narrow line may cut off."""
+        return self.from_address[len(self.address_local) :]
+
+    @property
+    def nameless(self) -> bool:
+        return self.from_name == self.from_address and 0 < len(self.from_address) <= _ONE_LINE
+
+    @property
+    def long_address(self) -> bool:
+        """Whether the address needs lines of its own to be shown whole."""
+        return len(self.from_address) > _ONE_LINE
+
+    @property
+    def sender_line(self) -> bool:
+        """Whether the address stands above the recipients too, where the line of the name has no room for it."""
+        known = self.mine or (self.trust is not None and self.trust.known and not self.trust.level)
+        return self.long_address or not (self.nameless or known or not self.from_address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,11 @@ def deceptions(links: Iterable[Link]) -> tuple[Deception, ...]:
     found: dict[tuple[str, str], Deception] = {}
     for link in links:
         host = ascii_domain(web_host(link.href))
-        claimed = named_host(link.text) or _before_at(link.href)
         if not host or len(found) >= MOST:
             continue
-        if claimed and site(claimed) != site(host):
+        names = (named_host(link.text), _before_at(link.href))
+        claimed = next((name for name in names if name and site(name) != site(host)), "")
+        if claimed:
             found.setdefault((claimed, host), Deception(link, claimed, host))
         elif "xn--" in host and is_disguised(host):
             found.setdefault(("", host), Deception(link, "", host))

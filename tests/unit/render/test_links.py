@@ -20,6 +20,7 @@ from webmail.render.values import Link
         ("Sign in", "https://bank.com@evil.test/", "evil.test"),
         ("Sign in", "https://bank.com:x@evil.test/", "evil.test"),
         ("Sign in", "https://bank%2Ecom@evil.test/", "evil.test"),
+        ("https://bank.com@evil.test/", "https://bank.com@evil.test/", "evil.test"),
         ("Sign in", "https://аpple.com/", "xn--pple-43d.com"),
         ("https://аpple.com/", "https://аpple.com/", "xn--pple-43d.com"),
     ],
