@@ -216,6 +216,21 @@ def test_servers_are_checked_saved_and_tried_again(panel: Client, alice: Somebod
     assert (server.host, server.port, server.ca_certificates) == ("imap.example", 993, "")
 
 
+def test_services_that_check_senders_are_named_by_their_names(panel: Client, alice: Somebody) -> None:
+    server = alice.account.incoming
+    address = reverse("admin:accounts_mailserver_change", args=[server.pk])
+    form = {"organisation": server.organisation_id, "protocol": "imap", "host": server.host, "port": 993}
+    form |= {"security": "tls", "max_connections": 8, "authentication_names": "MX.example., .example.org"}
+    assert panel.post(address, form).status_code == 302
+    server.refresh_from_db()
+    assert server.believed == {"mx.example", ".example.org"}
+    for wrong in ("mx.example; dmarc=pass", ".org", "*", "a b"):
+        assert panel.post(address, form | {"authentication_names": wrong}).status_code == 200, wrong
+    assert panel.post(address, form | {"authentication_names": ""}).status_code == 302
+    server.refresh_from_db()
+    assert server.believed == frozenset()
+
+
 def test_a_private_key_is_no_authority(panel: Client, alice: Somebody) -> None:
     pem = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
     key = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"
