@@ -1,7 +1,8 @@
 """The demo's mail server: IMAP, POP3 and SMTP with TLS on loopback, one process, one SQLite file.
 
-Run as `python -m deploy.demo.server --state DIR --imap-port N --pop3-port N --smtp-port N [--cert FILE --key FILE]`;
-prints `demo mail ready` once all three listen and ends on SIGTERM or SIGINT.
+Run as `python -m deploy.demo.server --state DIR --imap-port N --pop3-port N --smtp-port N [--pictures-port N]
+[--cert FILE --key FILE]`; prints `demo mail ready` once all listen and ends on SIGTERM or SIGINT. The pictures of its
+newsletters are served beside it (`deploy.demo.web`).
 """
 
 import argparse
@@ -21,6 +22,7 @@ from deploy.demo.seed import seed
 from deploy.demo.smtp import submission_protocol
 from deploy.demo.store import Store
 from deploy.demo.tls import ensure_certificate, server_context
+from deploy.demo.web import serve_pictures
 
 HOST = "127.0.0.1"
 READ_BUFFER = 1 << 20
@@ -104,8 +106,11 @@ async def run(args: argparse.Namespace) -> None:
         loop.add_signal_handler(number, ended.set)
     server = DemoServer(store, context)
     await server.start(imap_port=args.imap_port, pop3_port=args.pop3_port, smtp_port=args.smtp_port)
+    web = await asyncio.start_server(serve_pictures, HOST, args.pictures_port) if args.pictures_port else None
     print("demo mail ready", flush=True)
     await ended.wait()
+    if web is not None:
+        web.close()
     await server.stop()
     store.close()
 
@@ -116,6 +121,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--imap-port", type=int, required=True)
     parser.add_argument("--pop3-port", type=int, required=True)
     parser.add_argument("--smtp-port", type=int, required=True)
+    parser.add_argument("--pictures-port", type=int, default=0, help="where newsletters' pictures are; 0: nowhere")
     parser.add_argument("--cert", type=Path, help="PEM certificate chain; without it one is made under --state")
     parser.add_argument("--key", type=Path, help="PEM key of --cert")
     args = parser.parse_args(argv)

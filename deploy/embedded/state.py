@@ -22,7 +22,7 @@ MARK = "mailroom-state"  # a file that says: this folder is ours, --reset may em
 WEB_PORT = 8000
 # As root Postgres runs under another account, to which a checkout below /root is closed; its data then lies here.
 ROOT_DATA = Path("/var/lib/mailroom")
-DEMO_PORTS = ("imap", "pop3", "smtp")
+DEMO_PORTS = ("imap", "pop3", "smtp", "pictures")
 
 
 class CannotStart(Exception):

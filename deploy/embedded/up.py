@@ -154,7 +154,7 @@ def background_services(state: State, *, env: dict[str, str]) -> list[Service]:
     return [
         _worker(state, "worker-interactive", queues="interactive,send", threads=6, env=env),
         _worker(state, "worker-sync", queues="sync,backfill", threads=3, env=env),
-        _worker(state, "worker-images", queues="images", threads=8, env=env),
+        _worker(state, "worker-images", queues="images", threads=16, env=env),
         _manage(state, "dispatch", env=env),
         _manage(state, "watch", env=env),
     ]

@@ -53,6 +53,7 @@ def world(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     log = LOGS / f"demo-mail-{os.getpid()}.log"
     log.unlink(missing_ok=True)
     words = [part for name, port in ports.items() for part in (f"--{name}-port", str(port))]
+    words += ["--pictures-port", os.environ["MAILROOM_TEST_IMAGE_PORT"]]
     argv = [sys.executable, "-m", "deploy.demo.server", "--state", str(tmp_path / "mail"), *words]
     server = supervisor.start(Service("demo-mail", argv, log, os.environ | {"PYTHONPATH": str(ROOT)}, cwd=ROOT))
     try:

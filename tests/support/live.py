@@ -24,8 +24,9 @@ from tests.stack import LOGS, PG_SOCKETS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WEB = "granian --interface asginl --host 127.0.0.1 --workers-kill-timeout 2 webmail.asgi:application"
-WORKER = "celery -A webmail worker -P threads -c 3 --without-gossip --without-mingle"
+WORKER = "celery -A webmail worker -P threads --without-gossip --without-mingle"
 WORKERS = {"worker-interactive": "interactive,send", "worker-sync": "sync,backfill", "worker-images": "images"}
+THREADS = {"worker-images": "16"}  # web servers are slow: more of them than one person may use at once
 COMMANDS = ("dispatch", "watch")
 
 
@@ -90,7 +91,10 @@ def services(port: int, database: str, **settings: str) -> dict[str, Service]:
     return {
         "static": python("static", ROOT / "manage.py", "collectstatic", "--noinput", "-v", "0"),
         "web": python("web", "-m", *WEB.split(), "--port", str(port)),
-        **{n: python(n, "-m", *WORKER.split(), "-Q", queues, "-n", f"{n}@test") for n, queues in WORKERS.items()},
+        **{
+            name: python(name, "-m", *WORKER.split(), "-c", THREADS.get(name, "3"), "-Q", queues, "-n", f"{name}@test")
+            for name, queues in WORKERS.items()
+        },
         **{name: python(name, ROOT / "manage.py", name) for name in COMMANDS},
     }
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from django.core.cache import cache
 
 log = logging.getLogger(__name__)
-AT_ONCE = 8  # of one person in one web process
+AT_ONCE = 6  # of one person in one web process; the workers have several times as many threads
 WINDOW_SECONDS = 300
 IN_A_WINDOW = 300  # 60 a minute, all at the beginning if need be
 

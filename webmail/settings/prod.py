@@ -63,7 +63,7 @@ if not INSECURE_HTTP:
 if CONTENT_ORIGIN:
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["frame-src"] = [SELF, CONTENT_ORIGIN]  # our own: the composer's editor
 DEMO = env.boolean("MAILROOM_DEMO", False)
-_DEMO_IMAGES = env.integer("MAILROOM_DEMO_WEB_PORT", 0) if DEMO else 0
+_DEMO_IMAGES = env.integer("MAILROOM_DEMO_PICTURES_PORT", 0) if DEMO else 0
 MAILROOM = MAILROOM | {
     "IMAGE_DETOURS": {"example": _DEMO_IMAGES} if _DEMO_IMAGES else {},
     "HELO_NAME": env.text("MAILROOM_HELO_NAME", "localhost"),

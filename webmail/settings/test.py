@@ -37,5 +37,6 @@ STORAGES = {
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # tests sign in often; nothing real is kept
 INSECURE_HTTP = True
-MAILROOM = MAILROOM | {"IMAGE_DETOURS": {"test": env.integer("MAILROOM_TEST_IMAGE_PORT", 9)}}
+_PICTURES = env.integer("MAILROOM_TEST_IMAGE_PORT", 9)
+MAILROOM = MAILROOM | {"IMAGE_DETOURS": {"test": _PICTURES, "example": _PICTURES}}
 DEMO = False
