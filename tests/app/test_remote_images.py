@@ -13,7 +13,7 @@ from tests.support.newsletters import FORGED, SENDER, VOUCHED, newsletter
 from webmail.jobs import Job
 from webmail.models import Mailbox, MessageBody, Placement, SenderTrust
 from webmail.queries import remote_images as reading
-from webmail.render.html import SANITIZER_VERSION
+from webmail.render.pictures import SINCE_VERSION
 from webmail.views import remote_images as views
 
 from .conftest import Somebody
@@ -66,14 +66,14 @@ def test_s13_pictures_are_held_back_and_counted(alice: Somebody) -> None:
     placement = newsletter(alice.inbox, body=body)
     html = page(alice, placement)
     assert not shows(html)
-    assert "2 remote images are hidden." in html
-    assert "1 tracker was stopped." in html
+    assert "2 remote images hidden" in html
+    assert "1 tracker stopped" in html
 
 
 def test_background_pictures_are_said_to_be_left_out(alice: Somebody) -> None:
     placement = newsletter(alice.inbox, body='<table background="https://b.test/g"><tr><td>x</td></tr></table>')
     html = page(alice, placement)
-    assert "1 background picture is left out." in html
+    assert "1 background picture left out" in html
     assert "Show images" not in html
 
 
@@ -213,7 +213,7 @@ def test_older_content_is_read_again_when_its_pictures_are_wanted(
     alice: Somebody, asked: list[tuple[object, ...]]
 ) -> None:
     placement = newsletter(alice.inbox, URL)
-    MessageBody.objects.update(image_urls=[], clean_version=SANITIZER_VERSION - 1, clean_html="<p>News</p>")
+    MessageBody.objects.update(image_urls=[], clean_version=SINCE_VERSION - 1, clean_html="<p>News</p>")
     decide(alice, placement, "show")
     assert asked == [(Job.FETCH_BODY, placement.message_id)]
     asked.clear()

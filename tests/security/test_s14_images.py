@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -298,3 +298,14 @@ def test_a_picture_is_asked_for_once_however_many_wait(alice: Somebody, pictures
     pictures.serve("/head.png", picture())
     remote_images.fetch_image(placement.message_id, key)
     assert RemoteImage.objects.get().state == "here"
+
+
+@override_settings(CONTENT_ORIGIN="https://content.example")
+def test_s14_a_content_host_of_its_own_is_where_pictures_are(alice: Somebody) -> None:
+    placement = newsletter(alice.inbox, URL)
+    token = frame_token(alice.user, placement.message_id, remote=True)
+    response = Client().get(reverse("mail:frame", args=[token]))
+    assert b'src="https://content.example/i/' in response.content
+    assert (
+        "img-src https://content.example/i/ https://content.example/m/" in response.headers["Content-Security-Policy"]
+    )

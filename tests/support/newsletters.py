@@ -4,7 +4,7 @@ from typing import Any
 
 from tests import factories
 from webmail.models import Mailbox, MessageBody, Placement
-from webmail.render.html import sanitize
+from webmail.render.html import SANITIZER_VERSION, sanitize
 from webmail.render.pictures import Places
 from webmail.render.values import Policy
 
@@ -25,6 +25,7 @@ def newsletter(box: Mailbox, *urls: str, body: str = "", results: str = "", **fi
     extra = {"authentication_results": [results]} if results else {}
     placement = factories.message(box, sender=SENDER, html=clean.html, extra=extra, **fields)
     MessageBody.objects.filter(message=placement.message).update(
+        clean_version=SANITIZER_VERSION,
         stylesheet=clean.stylesheet,
         remote_images=clean.remote_images,
         remote_backgrounds=clean.remote_backgrounds,

@@ -95,6 +95,7 @@ def _placements(user: User, thread: Thread, mailbox: Mailbox | None) -> list[Pla
         Placement.objects.filter(thread=thread, account__user=user, state=Placement.State.LIVE)
         .select_related("message", "message__body", "mailbox")
         .defer("message__structure", "message__body__text", "message__body__clean_html", "message__body__stylesheet")
+        .defer("message__body__image_urls")
         .order_by("received_at", "pk")
     )
     here = mailbox.pk if mailbox else 0

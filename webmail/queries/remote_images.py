@@ -93,7 +93,7 @@ def _one(placement: Placement, *, standing: str, always: bool, everybody: bool, 
         may_once=bool(body.remote_images) and place != "junk",
         may_always=bool(body.remote_images) and not place and verified,
         place=place,
-        stale=bool(body.remote_images) and not body.image_urls,
+        stale=bool(body.remote_images) and body.clean_version < pictures.SINCE_VERSION,
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 
 from webmail.render.html import clean_tree
 
+SINCE_VERSION = 2  # of the sanitizer: bodies cleaned before have no places
 MOST_PICTURES = 500  # different ones of one message; further ones are counted and stay away
 _PLACE = re.compile(r"i/([A-Za-z0-9_-]{22})\Z")
 

@@ -16,6 +16,7 @@ from django.core.cache import cache
 
 log = logging.getLogger(__name__)
 AT_ONCE = 6  # of one person in one web process; the workers have several times as many threads
+MOST_WAITING = 150  # requests of one person that wait for their turn; the page of a browser has fewer
 WINDOW_SECONDS = 300
 IN_A_WINDOW = 300  # 60 a minute, all at the beginning if need be
 
@@ -30,19 +31,28 @@ class _Turns:
 
     @contextmanager
     def turn(self, user_id: int, seconds: float) -> Iterator[bool]:
-        with self._lock:
-            semaphore = self._semaphores.setdefault(user_id, threading.BoundedSemaphore(AT_ONCE))
-            self._waiting[user_id] += 1
-        mine = semaphore.acquire(timeout=seconds)
+        semaphore = self._join(user_id)
+        mine = semaphore is not None and semaphore.acquire(timeout=seconds)
         try:
             yield mine
         finally:
-            if mine:
-                semaphore.release()
-            with self._lock:
-                self._waiting[user_id] -= 1
-                if not self._waiting[user_id]:
-                    del self._waiting[user_id], self._semaphores[user_id]
+            if semaphore is not None:
+                self._leave(user_id, semaphore if mine else None)
+
+    def _join(self, user_id: int) -> threading.BoundedSemaphore | None:
+        with self._lock:
+            if self._waiting[user_id] >= MOST_WAITING:
+                return None
+            self._waiting[user_id] += 1
+            return self._semaphores.setdefault(user_id, threading.BoundedSemaphore(AT_ONCE))
+
+    def _leave(self, user_id: int, held: threading.BoundedSemaphore | None) -> None:
+        if held is not None:
+            held.release()
+        with self._lock:
+            self._waiting[user_id] -= 1
+            if not self._waiting[user_id]:
+                del self._waiting[user_id], self._semaphores[user_id]
 
 
 turn = _Turns().turn  # turn(user_id, seconds): waits that long at most; whether it is the caller's turn

@@ -24,6 +24,7 @@ from webmail.queries import access, image_addresses
 from webmail.queries import remote_images as reading
 from webmail.queries.image_addresses import Claim
 from webmail.queries.remote_images import Found
+from webmail.render import pictures
 from webmail.render.headers import picture_headers
 from webmail.services import image_trust
 from webmail.services.image_turns import may_fetch, turn
@@ -134,7 +135,7 @@ def decide(request: HttpRequest, message_id: int) -> HttpResponse:
 def _read_again(message: Message) -> None:
     """Content that was cleaned before pictures had places is brought anew; what is here stays until it came."""
     body = getattr(message, "body", None)
-    if body is not None and body.remote_images and not body.image_urls:
+    if body is not None and body.remote_images and body.clean_version < pictures.SINCE_VERSION:
         enqueue(Job.FETCH_BODY, message.pk)
 
 
