@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import imaplib
 import re
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,17 @@ def message(
     ).encode()
 
 
+def conversations(first: int, behind: int) -> list[bytes]:
+    """Messages with these numbers, four to a conversation."""
+    return [message(n, parent=n - 1 if n % 4 else None) for n in range(first, behind)]
+
+
+def fill(client: imaplib.IMAP4, name: str, messages: list[bytes]) -> None:
+    """Puts messages into a mailbox as another mail program does."""
+    for one in messages:
+        assert client.append(name, None, None, one)[0] == "OK"
+
+
 def forbid(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """The server does not offer these, as far as our sessions can tell."""
     introduce = imap_login._introduce
@@ -116,6 +128,7 @@ def other_client(server: Server, address: str, mailbox: str = "INBOX") -> Iterat
     at = server if isinstance(server, Endpoint) else server.imap_endpoint()
     context = ssl.create_default_context(cadata=at.ca_pem)
     with imaplib.IMAP4_SSL(at.host, at.port, ssl_context=context) as client:
+        client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # imaplib sends a literal and its end apart
         client.login(address, PASSWORD)
         assert client.select(quoted(mailbox))[0] == "OK"
         yield client

@@ -21,7 +21,7 @@ from deploy.demo.tls import DemoCertificate
 from tests.servers.sync_rig import check, imap_account, message, other_client, sync
 from tests.stack import RUN_DIR
 from tests.support.dovecot import Dovecot
-from webmail import budget, connections, live
+from webmail import budget, connections
 from webmail.budget import Busy, Use
 from webmail.models import Mailbox, MessageBody, Placement
 from webmail.protocols.errors import TooManyConnections
@@ -236,9 +236,8 @@ def test_a_greeting_that_refuses_is_about_the_host(dovecot: Dovecot, monkeypatch
     assert (server.host_cap, account.connection_cap) == (1, None)
 
 
-def test_without_redis_the_server_decides(servers: dict[int, Dovecot], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_the_server_decides(servers: dict[int, Dovecot], no_redis: None) -> None:
     account = imap_account(servers[1])
-    monkeypatch.setattr(live, "connection", lambda: redis.Redis(port=1, socket_connect_timeout=0.2))
     budget._script.cache_clear()
     try:
         sync(account)

@@ -99,8 +99,7 @@ def test_a_change_that_is_owed_comes_before_the_poll(account: MailAccount) -> No
     assert schedule.next_run(account, now, owed=now + timedelta(days=1))[1] == "idle"
 
 
-def test_without_redis_polls_go_on(account: MailAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "connection", lambda: redis.Redis(port=1, socket_connect_timeout=0.2))
+def test_without_redis_polls_go_on(account: MailAccount, no_redis: None) -> None:
     presence.here(account)
     assert in_seconds(account) == (1800, "idle")
 

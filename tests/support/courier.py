@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -26,6 +27,7 @@ class Courier(LoopbackServer):
         super().__init__(home, tls)
         self._tree = unpacked("courier")
         self._pem = home / "server.pem"
+        self._monitor = f"mailroom-{os.getpid()}-{self.ports.imap}"  # its name among the machine's
 
     def start(self) -> None:
         for folder in (self.home, self.home / "mail", self.home / "run"):
@@ -35,11 +37,18 @@ class Courier(LoopbackServer):
         give(self._pem, self._account)
         script = self.home / "login.py"  # the checkout may be closed to the account
         script.write_text(Path(courier_login.__file__).read_text())
+        self._notify()
         programs = self._tree / "usr/lib/courier/courier"
         self._listen("imap", self.ports.imap, self._tree / "usr/bin/imapd", tls=False)
         self._listen("imap", self.ports.imaps, self._tree / "usr/bin/imapd", tls=True)
         self._listen("pop3", self.ports.pop3s, programs / "courierpop3d", tls=True)
         self._wait_for_greeting(self.ports.imap)
+
+    def _notify(self) -> None:
+        """The file monitor that imapd asks at each login; without one it waits a second for it before it goes on."""
+        argv: list[str | Path] = [self._tree / "usr/libexec/gam_server", "--notimeout", self._monitor]
+        env = libraries(self._tree)
+        self._children.append(spawn(argv, log=self._log, env=env, cwd=self.home, account=self._account))
 
     def _listen(self, kind: str, port: int, program: Path, *, tls: bool) -> None:
         env = libraries(self._tree) | {
@@ -53,6 +62,7 @@ class Courier(LoopbackServer):
             "IMAP_TRASHFOLDERNAME": "Trash",
             "IMAP_EMPTYTRASH": "Trash:7",
             "IMAP_MOVE_EXPUNGE_TO_TRASH": "0",
+            "GAM_CLIENT_ID": self._monitor,
             "PROTOCOL": kind,
             "TLS_CERTFILE": str(self._pem),
             "TLS_VERIFYPEER": "NONE",
