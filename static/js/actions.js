@@ -76,8 +76,9 @@ export async function perform(action) {
   const mailbox = about.rows[0]?.dataset.mailbox;
   if (action === "star" && (about.rows[0]?.hasAttribute("data-starred") || one('#reading [name="action"][value="unstar"]'))) action = "unstar";
   if (["move", "copy", "label"].includes(action)) {
+    const mailboxes = about.rows.length ? about.rows.map((row) => row.dataset.mailbox) : [one('.toolbar [name="mailbox"]')?.value];
     const to = await new Promise((answer) => {
-      document.dispatchEvent(new CustomEvent("mailroom:choose", { detail: { answer, label: action } }));
+      document.dispatchEvent(new CustomEvent("mailroom:choose", { detail: { answer, label: action, mailboxes } }));
     });
     if (to) await act(action, { threads, mailbox, [action === "label" ? "keyword" : "to"]: to, everything: about.all });
   } else {

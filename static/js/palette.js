@@ -9,13 +9,20 @@ const list = dialog && one("#palette-list", dialog);
 let choices = [];
 let chosen = null; // resolves chooseFolder()
 
-function folderChoices(run) {
-  return all("#nav [data-mailbox]").map((link) => ({
+function folderChoices(run, among = () => true) {
+  return all("#nav [data-mailbox]").filter(among).map((link) => ({
     label: link.title,
     hint: one("summary .cut", link.closest("details")).textContent,
     icon: one("use", link).getAttribute("href").split("#")[1],
     run: () => run(link),
   }));
+}
+
+/** Mail moves within its account: the folders of the accounts these mailboxes belong to, all while one is not known. */
+function destinations(mailboxes, run) {
+  const account = (id) => one(`#nav [data-mailbox="${CSS.escape(id ?? "")}"]`)?.closest("details");
+  const homes = new Set(mailboxes.map(account));
+  return homes.has(undefined) ? folderChoices(run) : folderChoices(run, (link) => homes.has(link.closest("details")));
 }
 
 function labelChoices(run) {
@@ -54,12 +61,12 @@ export const openPalette = () => dialog && open(everything(), dialog.dataset.go)
 
 /** Asks for a folder or a label; resolves to its id or keyword, or to "" when the dialog was closed. */
 // the palette knows the actions, so actions ask for a choice by an event: two modules must not import each other
-document.addEventListener("mailroom:choose", async (event) => event.detail.answer(await choose(event.detail.label)));
+document.addEventListener("mailroom:choose", async (event) => event.detail.answer(await choose(event.detail)));
 
-function choose(label) {
+function choose({ label, mailboxes }) {
   return new Promise((resolve) => {
     chosen = resolve;
-    const entries = label === "label" ? labelChoices((button) => settle(button.value)) : folderChoices((link) => settle(link.dataset.mailbox));
+    const entries = label === "label" ? labelChoices((button) => settle(button.value)) : destinations(mailboxes, (link) => settle(link.dataset.mailbox));
     open(entries, dialog.dataset[label]);
   });
 }

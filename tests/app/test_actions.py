@@ -240,3 +240,28 @@ def test_server_copy_of_a_deleted_draft_does_not_stand_in_for_it(alice: Somebody
     assert f't-{copy.thread_id}"' not in alice.client.get(address).content.decode()
     Draft.objects.update(remote_uid=None)
     assert f't-{copy.thread_id}"' in alice.client.get(address).content.decode()
+
+
+@pytest.mark.parametrize("kind", ["move", "copy"])
+@pytest.mark.parametrize(
+    "fields", [{}, {"scope": "all"}, {"thread": "", "place": "theirs"}], ids=["thread", "all", "place"]
+)
+def test_mail_stays_in_its_account_and_the_answer_says_so(alice: Somebody, kind: str, fields: dict[str, str]) -> None:
+    other = factories.account(alice.user, "pop3")
+    there = factories.mailbox(other, "archive")
+    if fields.get("place"):
+        fields = {"place": f"{alice.inbox.pk}-{alice.placement.thread_id}", "mailbox": ""}
+    placement = act(alice, kind, to=there.pk, **fields)
+    assert placement.mailbox_id == alice.inbox.pk
+    assert not RemoteOp.objects.exists()
+    assert not Placement.objects.filter(mailbox=there).exists()
+    assert "own account" in alice.client.get(reverse("mail:unsynced")).content.decode()
+
+
+def test_without_scripting_only_folders_of_the_account_are_offered(alice: Somebody) -> None:
+    there = factories.mailbox(factories.account(alice.user, "pop3"), "", "Elsewhere")
+    offered = f'<option value="{there.pk}">'
+    page = reverse("mail:mailbox", args=[alice.account.pk, alice.inbox.pk])
+    assert f'<option value="{alice.archive.pk}">' in alice.client.get(page).content.decode()
+    assert offered not in alice.client.get(page).content.decode()
+    assert offered in alice.client.get(reverse("mail:unified")).content.decode()

@@ -1,5 +1,6 @@
 """The one door for actions on mail, and the one that takes them back. Both answer forms and htmx alike."""
 
+from collections.abc import Collection
 from functools import partial
 from uuid import UUID
 
@@ -49,7 +50,10 @@ def act(request: HttpRequest) -> HttpResponse:
         keyword = _keyword(request, kind)
     except BadName as error:
         return _done(request, _BAD_NAMES.get(error.why, _BAD_NAMES["character"])())
-    action = done_again(lambda: _perform(request, user, kind, keyword))
+    try:
+        action = done_again(lambda: _perform(request, user, kind, keyword))
+    except NotPossible as error:
+        return _done(request, str(error))
     return _answer(request, action, kind)
 
 
@@ -120,9 +124,13 @@ def _keyword(request: HttpRequest, kind: str) -> str:
 def _perform(request: HttpRequest, user: User, kind: str, keyword: str) -> Action:
     box = access.mailbox(user, _number(request.POST["mailbox"])) if request.POST.get("mailbox") else None
     destination = _destination(request, user) if kind in intents.WITH_DESTINATION else None
+    if destination is not None and box is not None:
+        _require_home(destination, {box.account_id})
     if _everything(request) and box is not None and bulk.wanted(box):
         return bulk.begin(user, kind, box, destination, keyword=keyword)
     spots = _spots(request, user, box)
+    if destination is not None:
+        _require_home(destination, {spot.account for spot in spots})
     if kind == "star" and not request.POST.get("message"):
         spots = targets.newest_of_each_thread(spots)
     if kind in ("delete", "empty") and (drafts := _drafts(request, user)):
@@ -135,6 +143,12 @@ def _destination(request: HttpRequest, user: User) -> Mailbox:
     if not destination.selectable:
         raise Http404
     return destination
+
+
+def _require_home(destination: Mailbox, accounts: Collection[int]) -> None:
+    """Mail moves within its account. Raises NotPossible, with nothing changed."""
+    if not {destination.account_id}.issuperset(accounts):
+        raise NotPossible(gettext("Mail moves within its own account. Choose a folder there."))
 
 
 def _spots(request: HttpRequest, user: User, box: Mailbox | None) -> list[Spot]:
