@@ -48,6 +48,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     hide_remote_images = models.BooleanField(_("hide remote images"), default=True)
     conversations = models.BooleanField(_("group messages into conversations"), default=True)
     labels = ArrayField(models.CharField(max_length=100), default=list, editable=False)  # own keywords, to choose from
+    label_hues = models.JSONField(default=dict, editable=False)  # keyword in lower case to the colour chosen for it
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

@@ -96,10 +96,10 @@ def test_a_new_account_begins_with_the_chosen_size(alice: Somebody) -> None:
 def test_the_choices_stand_on_the_account_page(alice: Somebody, old: MailAccount) -> None:
     page = alice.client.get(reverse("mail:account", args=[old.pk])).content.decode()
     for words in (
-        "Leave on the server",
-        "Delete from the server once it is here",
-        "Delete from the server after some days",
-        "Delete from the server when deleted here",
+        "Stays there",
+        "Is deleted once it is here",
+        "Is deleted after some days",
+        "Is deleted when deleted here",
         "Everything (up to 150 MB)",
         "Messages up to 5 MB",
         "Only the beginning of each message",

@@ -104,6 +104,7 @@ OWN = {"home", "unified", "starred", "search", "act", "live", "signout", "compos
     "settings",
     "appearance",
     "identities",
+    "labels",
     "password",
     "account_add",
     "servers",

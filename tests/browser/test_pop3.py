@@ -102,7 +102,7 @@ def test_its_choices_stand_on_the_account_page(
     page.locator(".health").filter(has_text=MAREN_OLD.address).locator("h2 a").click()
     part = page.locator(".pop-part")
     expect(part.get_by_label("Days")).to_be_hidden()
-    part.get_by_label("Mail on the server").select_option(label="Delete from the server after some days")
+    part.get_by_label("Mail on the server").select_option(label="Is deleted after some days")
     part.get_by_label("Days").fill("30")
     part.get_by_label("Also put a copy into").select_option(label="Harbour Lane · Archive")
     page.get_by_role("button", name="Save").first.click()

@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 else:  # generic for the type checker only
     _IdentityModelForm = forms.ModelForm
 
+# read beside "Mail on the server", and short enough for a phone
+POP_POLICIES = (
+    (MailAccount.PopPolicy.KEEP.value, _("Stays there")),
+    (MailAccount.PopPolicy.DELETE.value, _("Is deleted once it is here")),
+    (MailAccount.PopPolicy.DELETE_AFTER.value, _("Is deleted after some days")),
+    (MailAccount.PopPolicy.MIRROR.value, _("Is deleted when deleted here")),
+)
 POP_LIMITS = (
     (150, _("Everything (up to 150 MB)")),
     *((size, format_lazy(_("Messages up to {size} MB"), size=size)) for size in (50, 25, 10, 5, 1)),
@@ -70,9 +77,7 @@ class ServersMixin(forms.Form):
     outgoing_security = forms.ChoiceField(
         label=_("Security"), required=False, choices=MailServer.Security.choices, initial="tls"
     )
-    pop_policy = forms.ChoiceField(
-        label=_("Mail on the server"), required=False, choices=MailAccount.PopPolicy.choices, initial="keep"
-    )
+    pop_policy = forms.ChoiceField(label=_("Mail on the server"), required=False, choices=POP_POLICIES, initial="keep")
     pop_days = forms.IntegerField(label=_("Days"), required=False, min_value=1, max_value=3650, initial=14)
     pop_limit_mb = forms.TypedChoiceField(
         label=_("Download"),

@@ -23,9 +23,12 @@ class BulkJob(models.Model):
     action = models.OneToOneField(Action, on_delete=models.CASCADE, related_name="bulk")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=20)
-    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="+")
+    mailbox = models.ForeignKey(
+        Mailbox, on_delete=models.CASCADE, null=True, related_name="+"
+    )  # null: wherever they lie
     destination = models.ForeignKey(Mailbox, on_delete=models.CASCADE, null=True, related_name="+")
     keyword = models.CharField(max_length=100, blank=True)  # of a label that comes or goes
+    instead = models.CharField(max_length=100, blank=True)  # the keyword that takes its place
     placements = ArrayField(models.BigIntegerField())
     total = models.PositiveIntegerField()
     done = models.PositiveIntegerField(default=0)

@@ -33,6 +33,7 @@ def said(kind: str, count: int) -> str:
         "notjunk": ngettext("%d message moved to Inbox", "%d messages moved to Inbox", count),
         "label": ngettext("Label set on %d message", "Label set on %d messages", count),
         "unlabel": ngettext("Label removed from %d message", "Label removed from %d messages", count),
+        "relabel": ngettext("Label renamed on %d message", "Label renamed on %d messages", count),
         "move": ngettext("%d message moved", "%d messages moved", count),
     }
     return texts.get(kind, ngettext("%d message changed", "%d messages changed", count)) % count

@@ -1,7 +1,7 @@
 """Labels as people see them: names and colours of keywords, and the choice a menu offers."""
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.utils.translation import gettext, gettext_noop
 
@@ -19,20 +19,22 @@ _NAMES = (
     gettext_noop("Later"),
 )  # fmt: skip
 _KNOWN = dict(zip(WELL_KNOWN, zip(_NAMES, (3, 6, 15, 26, 32), strict=True), strict=True))
+_NO_HUES: Mapping[str, int] = {}
 _ASIDE = {Mailbox.Role.TRASH.value, Mailbox.Role.JUNK.value}
 
 
-def chip(keyword: str) -> Chip:
-    """The label's name and colour."""
+def chip(keyword: str, hues: Mapping[str, int] = _NO_HUES) -> Chip:
+    """The label's name and colour; ``hues`` are a person's own (User.label_hues)."""
     known = _KNOWN.get(keyword.lower())
     if known is not None:
-        return Chip(gettext(known[0]), known[1])
-    return Chip(label_name(keyword), zlib.crc32(keyword.lower().encode("utf-8", "replace")) % HUES)
+        return Chip(gettext(known[0]), hues.get(keyword.lower(), known[1]))
+    lower = keyword.lower()
+    return Chip(label_name(keyword), hues.get(lower, zlib.crc32(lower.encode("utf-8", "replace")) % HUES))
 
 
-def chips(keywords: Iterable[str]) -> tuple[Chip, ...]:
+def chips(keywords: Iterable[str], hues: Mapping[str, int] = _NO_HUES) -> tuple[Chip, ...]:
     """Those of the keywords that are labels, the well-known ones first."""
-    return tuple(chip(keyword) for keyword in sorted(filter(is_label, keywords), key=_order))
+    return tuple(chip(keyword, hues) for keyword in sorted(filter(is_label, keywords), key=_order))
 
 
 def choices(user: User, box: Mailbox | None, carried: Sequence[Sequence[str]] = ()) -> tuple[LabelChoice, ...]:
@@ -46,7 +48,7 @@ def choices(user: User, box: Mailbox | None, carried: Sequence[Sequence[str]] = 
     spelled = {word.lower(): word for words in carried for word in words if is_label(word)}
     offered = {word.lower(): word for word in (*WELL_KNOWN, *user.labels)} | spelled
     return tuple(
-        LabelChoice(word, (one := chip(word)).name, one.hue, _state(key, sets))
+        LabelChoice(word, (one := chip(word, user.label_hues)).name, one.hue, _state(key, sets))
         for key, word in sorted(offered.items(), key=lambda item: _order(item[1]))
     )
 

@@ -1,6 +1,6 @@
 """List pages: a keyset scan of MailboxThread's index, one query a page however large the mailbox."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -59,7 +59,9 @@ def mailbox_page(user: User, mailbox: Mailbox, *, after: str = "", only: str = "
     outgoing = mailbox.role in (Mailbox.Role.SENT, Mailbox.Role.DRAFTS)
     records, older = _page([mailbox.pk], after=after, only=only)
     own = own_addresses(user)
-    rows = [_row(record, url=f"{base}{record[0]}/", own=own, outgoing=outgoing) for record in records]
+    rows = [
+        _row(record, url=f"{base}{record[0]}/", own=own, outgoing=outgoing, hues=user.label_hues) for record in records
+    ]
     if mailbox.role == Mailbox.Role.DRAFTS and not (after or only):
         local, shadows = _open_drafts(user, mailbox)
         rows = [*local, *(row for row in rows if row.thread_id not in shadows)]
@@ -178,7 +180,14 @@ def _merged(user: User, ids: list[int], *, after: str, only: str) -> ListPage:
     for record in records:
         if record[0] not in seen:  # a conversation in two of the mailboxes stands once
             seen.add(record[0])
-            rows.append(_row(record, url=reverse("mail:thread", args=[record[14], record[1], record[0]]), own=own))
+            rows.append(
+                _row(
+                    record,
+                    url=reverse("mail:thread", args=[record[14], record[1], record[0]]),
+                    own=own,
+                    hues=user.label_hues,
+                )
+            )
     return ListPage(rows=tuple(with_groups(rows)), older=older)
 
 
@@ -208,7 +217,9 @@ def parse_cursor(text: str) -> tuple[datetime, int] | None:
     return (at, number) if 0 <= number < 2**63 else None
 
 
-def _row(record: tuple[Any, ...], *, url: str, own: frozenset[str], outgoing: bool = False) -> Row:
+def _row(
+    record: tuple[Any, ...], *, url: str, own: frozenset[str], hues: Mapping[str, int], outgoing: bool = False
+) -> Row:
     (thread_id, mailbox_id, at, unread, flags, attachment, invite, count, participants, subject, snippet) = record[:11]
     from_name, from_address, people = record[11:14]
     participants, people = _json(participants), _json(people)
@@ -236,7 +247,7 @@ def _row(record: tuple[Any, ...], *, url: str, own: frozenset[str], outgoing: bo
         avatar_address=from_address,
         mailbox_id=mailbox_id,
         left_on_server=record[15],
-        chips=labels.chips(record[16]),
+        chips=labels.chips(record[16], hues),
     )
 
 

@@ -64,7 +64,7 @@ def conversation(
         people_count=len(people),
         starred=any(p.flags & Flag.FLAGGED for p in placements),
         unread=any(not p.flags & Flag.SEEN for p in placements),
-        chips=labels.chips({word for p in placements for word in p.keywords}),
+        chips=labels.chips({word for p in placements for word in p.keywords}, user.label_hues),
         labels=labels.choices(
             user, mailbox, [p.keywords for p in placements if mailbox is None or p.mailbox_id == mailbox.pk]
         ),

@@ -4,7 +4,7 @@ Words meet only ``models.search_document``'s lexemes, as parameters of a tsquery
 the person's accounts by a lexeme in the index and by a column, and ends itself after two seconds (criterion S27).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -227,13 +227,20 @@ def _page(user: User, hits: list[tuple[Any, ...]], query: Query, boxes: dict[int
             continue
         if len(rows) == size:
             break
-        rows[hit[0]] = _row(hit, own=own, words=words, boxes=boxes)
+        rows[hit[0]] = _row(hit, own=own, words=words, boxes=boxes, hues=user.label_hues)
         older = make_cursor(hit[2], hit[1])
     more = len(hits) == _HITS or len(rows) == size
     return SearchPage(rows=tuple(with_groups(rows.values())), older=older if more else "")
 
 
-def _row(hit: tuple[Any, ...], *, own: frozenset[str], words: tuple[str, ...], boxes: dict[int, Mailbox]) -> Row:
+def _row(
+    hit: tuple[Any, ...],
+    *,
+    own: frozenset[str],
+    words: tuple[str, ...],
+    boxes: dict[int, Mailbox],
+    hues: Mapping[str, int],
+) -> Row:
     thread_id, _, at, subject, snippet, from_name, from_address, _, attachment, invite, mailbox_id, flags, account = (
         hit[:-1]
     )
@@ -256,7 +263,7 @@ def _row(hit: tuple[Any, ...], *, own: frozenset[str], words: tuple[str, ...], b
         avatar_address=from_address,
         folder=display_name(boxes[mailbox_id]) if mailbox_id in boxes else "",
         mailbox_id=mailbox_id,
-        chips=labels.chips(hit[-1]),
+        chips=labels.chips(hit[-1], hues),
         subject_marks=tuple(highlight(subject, words)),
         snippet_marks=tuple(highlight(snippet, words)),
     )

@@ -6,13 +6,14 @@ stops what is under way and takes back the parts that were done, newest mail fir
 """
 
 import time
+from collections.abc import Sequence
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
 from webmail.jobs import Job, enqueue_on_commit
-from webmail.models import Action, BulkJob, Mailbox
+from webmail.models import Action, BulkJob, Mailbox, RemoteOp
 
 from . import intents, ops, targets
 from . import undo as undoing
@@ -45,19 +46,25 @@ def begin(user: User, kind: str, box: Mailbox, destination: Mailbox | None = Non
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST if kind == "star" else _VISIBLE, [box.pk])
         placements = cursor.fetchone()[0]
-    action = Action.objects.create(user=user, kind=kind, count=len(placements))
-    job = BulkJob.objects.create(
-        action=action,
-        user=user,
-        kind=kind,
-        mailbox=box,
-        destination=destination,
-        keyword=keyword,
-        placements=placements,
-        total=len(placements),
-    )
+    job = _job(user, kind, placements, mailbox=box, destination=destination, keyword=keyword)
     _go_on(job)
-    return action
+    return job.action
+
+
+@transaction.atomic
+def begin_with(user: User, kind: str, placements: Sequence[int], *, keyword: str, instead: str = "") -> Action:
+    """A label of these messages, wherever they lie, comes, goes or gives way to another; as ``begin``."""
+    job = _job(user, kind, placements, keyword=keyword, instead=instead)
+    _go_on(job)
+    return job.action
+
+
+def _job(user: User, kind: str, placements: Sequence[int], **columns: Mailbox | str | None) -> BulkJob:
+    total = len(placements)
+    action = Action.objects.create(user=user, kind=kind, count=total)
+    return BulkJob.objects.create(
+        action=action, user=user, kind=kind, placements=list(placements), total=total, **columns
+    )
 
 
 def advance(job_id: int, *, seconds: float = SLICE_SECONDS) -> bool:
@@ -81,7 +88,8 @@ def _go_on(job: BulkJob) -> bool:
         left = _part(job) if job.state == State.RUNNING else _part_back(job)
     if not left:
         job.state = State.ENDED
-        ops.wake(job.mailbox.account_id)
+        for account in _told(job):
+            ops.wake(account)
     job.worked_at = timezone.now()
     job.save(update_fields=["done", "state", "worked_at"])
     if left:
@@ -91,12 +99,20 @@ def _go_on(job: BulkJob) -> bool:
 
 def _part(job: BulkJob) -> bool:
     chunk = _slice(job)
-    chosen = targets.in_mailbox(job.user, job.mailbox).filter(pk__in=chunk)
-    if spots := targets.lock(chosen):
-        part = intents.perform(job.user, job.kind, spots, job.destination, keyword=job.keyword)
+    scope = targets.visible(job.user) if job.mailbox is None else targets.in_mailbox(job.user, job.mailbox)
+    if spots := targets.lock(scope.filter(pk__in=chunk)):
+        part = intents.perform(job.user, job.kind, spots, job.destination, keyword=job.keyword, instead=job.instead)
         Action.objects.filter(pk=part.pk).update(whole=job.action_id)
     job.done += len(chunk)
     return job.done < job.total
+
+
+def _told(job: BulkJob) -> list[int]:
+    """The accounts whose servers now owe something."""
+    if job.mailbox is not None:
+        return [job.mailbox.account_id]
+    parts = RemoteOp.objects.filter(action__user=job.user, state=RemoteOp.State.QUEUED)
+    return list(parts.order_by().values_list("account", flat=True).distinct())
 
 
 def _slice(job: BulkJob) -> list[int]:

@@ -54,12 +54,21 @@ KINDS: Mapping[str, Perform] = {
 }
 WITH_DESTINATION = frozenset({"move", "copy"})
 WITH_KEYWORD = frozenset({"label", "unlabel"})
+RELABEL = "relabel"  # of a label's page only: one keyword gives way to another
 
 
 def perform(
-    user: User, kind: str, spots: list[Spot], destination: Mailbox | None = None, *, keyword: str = ""
+    user: User,
+    kind: str,
+    spots: list[Spot],
+    destination: Mailbox | None = None,
+    *,
+    keyword: str = "",
+    instead: str = "",
 ) -> Action:
     """One transaction: the rows as the person sees them, and the intent for the server. KeyError for no such kind."""
+    if kind == RELABEL:
+        return keywords.change(user, kind, spots, add=[instead], remove=[keyword])
     if kind in WITH_KEYWORD:
         add, remove = ([keyword], []) if kind == "label" else ([], [keyword])
         return keywords.change(user, kind, spots, add=add, remove=remove)

@@ -49,7 +49,7 @@ def act(request: HttpRequest) -> HttpResponse:
     try:
         keyword = _keyword(request, kind)
     except BadName as error:
-        return _done(request, _BAD_NAMES.get(error.why, _BAD_NAMES["character"])())
+        return _done(request, bad_label_name(error))
     try:
         action = done_again(lambda: _perform(request, user, kind, keyword))
     except NotPossible as error:
@@ -107,6 +107,11 @@ def _kind(request: HttpRequest) -> str:
     """A button carries one value: of those that name a label its keyword, so their name says what to do."""
     named = next((kind for kind in sorted(intents.WITH_KEYWORD) if request.POST.get(kind)), "")
     return named or request.POST.get("action", "")
+
+
+def bad_label_name(error: BadName) -> str:
+    """Why a typed name cannot be a label's, in words."""
+    return _BAD_NAMES.get(error.why, _BAD_NAMES["character"])()
 
 
 def _keyword(request: HttpRequest, kind: str) -> str:
