@@ -14,13 +14,14 @@ export function subject() {
   return { rows: row ? [row] : [], all: false };
 }
 
-export async function act(action, { threads, mailbox, to, keyword, name, everything = false, message } = {}) {
+export async function act(action, { threads, mailbox, to, keyword, name, everything = false, message, onwards } = {}) {
   const values = { action, mailbox: mailbox ?? one('#list-form [name="mailbox"]')?.value ?? "" };
   // a row says which mailbox it stands in: a list of several mailboxes must not move copies that lie elsewhere
   const places = (threads ?? []).map((id) => place(id, mailbox)).filter(Boolean);
   if (threads?.length && places.length === threads.length) values.place = places;
   else if (threads?.length) values.thread = threads;
   if (message) values.message = message;
+  if (onwards) values.onwards = onwards;
   if (to) values.to = to;
   if (keyword) values[action] = keyword;
   if (name) values.new_label = name;
@@ -31,6 +32,8 @@ export async function act(action, { threads, mailbox, to, keyword, name, everyth
   if (!["read", "unread"].includes(action) || checked().length) clearSelection();
   await htmx.ajax("POST", words().actions, { values, target: "body", swap: "none" });
   htmx.trigger(document.body, "mailroom:refresh");
+  // what is open may name what has left as its neighbour
+  if (LEAVES.has(action) && reading()) htmx.trigger(document.body, "mailroom:reading");
 }
 
 function place(thread, mailbox) {

@@ -6,6 +6,7 @@ import "./dialogs.js";
 import "./frame.js";
 import "./keyboard.js";
 import "./live.js";
+import "./messages.js";
 import "./palette.js";
 import "./panes.js";
 import "./reveal.js";

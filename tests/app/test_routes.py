@@ -77,6 +77,8 @@ def a_provider(who: Somebody) -> OAuthProvider:
 OWNED: dict[str, Arguments] = {
     "mailbox": lambda a: [a.account.pk, a.inbox.pk],
     "thread": lambda a: [a.account.pk, a.inbox.pk, a.placement.thread_id],
+    "single": lambda a: [a.account.pk, a.inbox.pk, a.placement.thread_id, a.placement.message_id],
+    "headers": lambda a: [a.placement.message_id],
     "pop_download": lambda a: [a.placement.message_id],
     "source": lambda a: [a.placement.message_id],
     "images": lambda a: [a.placement.message_id],
@@ -123,8 +125,9 @@ OPEN: dict[str, Arguments] = {
     "frame": lambda a: [frame_token(a.user, a.placement.message_id)],
     "inline_part": lambda a: [frame_token(a.user, a.placement.message_id), "2"],
     "image": lambda a: [image_address(Claim(a.user.pk, a.placement.message_id, "A" * 22)).rpartition("/")[2]],
+    "print": lambda a: [frame_token(a.user, a.placement.message_id)],
 }
-BY_TOKEN = {"frame", "inline_part", "image"}
+BY_TOKEN = {"frame", "inline_part", "image", "print"}
 POST_ONLY = {"images", "image_sender_restore", "act", "undo", "undo_newest", "signout", "pop_download"}
 WORDS = {"unsynced_all": ["retry"], "image_sender_restore": ["token"]}
 

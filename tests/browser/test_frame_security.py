@@ -256,16 +256,29 @@ def show_one(tab: Page, sites: Sites, html: str, *, width: int) -> str:
     return url
 
 
-def test_a_wide_mail_is_made_to_fit_a_phone(tab: Page, sites: Sites) -> None:
-    wide = (
-        "<table width=700><tr><td style='white-space:nowrap'>"
-        + "words that stay on one line " * 3
-        + "</td></tr></table>"
-    )
-    frame = tab.frame(url=show_one(tab, sites, wide + "<img width=2000 height=10 src=https://a.test/1>", width=390))
+CELLS = "".join(f"<td nowrap>Quarter {n} results</td>" for n in range(8))
+WIDE = {
+    "one line": "<table width=700><tr><td style='white-space:nowrap'>" + "words on one line " * 5 + "</table>",
+    "a picture": "<table width=600><tr><td><img width=2000 height=10 src=https://a.test/1></table>",
+    "fixed columns": "<table width=900 style='table-layout:fixed;min-width:900px'><tr>" + "<td>words" * 6 + "</table>",
+    "eight columns": f"<table width=900 border=1 cellpadding=8><tr>{CELLS}</tr></table>",
+    "tables in a table": f"<table width=640><tr><td width=320><table width=320><tr>{CELLS[:80]}</tr></table>" * 3,
+    "a wide div": "<style>.w{width:1200px;min-width:1200px}</style><div class=w><p style='width:1100px'>words</div>",
+    "a long word": "<p>" + "w" * 400 + "</p><pre>" + "x" * 300 + "</pre>",
+    "two pictures": "<table><tr><td><img width=500 height=9 src=cid:1><td><img width=500 height=9 src=cid:2></table>",
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+@pytest.mark.parametrize("width", [390, 320])
+def test_a_wide_mail_is_made_to_fit_a_phone(tab: Page, sites: Sites, name: str, width: int) -> None:
+    frame = tab.frame(url=show_one(tab, sites, WIDE[name], width=width))
     assert frame is not None
-    frame.wait_for_function("() => document.getElementById('paper').style.zoom !== ''")
-    assert frame.evaluate("document.documentElement.scrollWidth") <= 390
+    frame.wait_for_load_state("load")
+    paper = "document.getElementById('paper')"
+    frame.wait_for_function(f"() => {paper}.scrollWidth <= {paper}.clientWidth + 1")
+    assert frame.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_quote_at_the_end_is_folded_and_opens(tab: Page, sites: Sites) -> None:

@@ -15,7 +15,7 @@ from webmail.queries.reading import frame_token
 from .ground import Route, World, addresses, every_row, routes
 
 MARK = b"mark-of-alice"
-OPEN_BY_TOKEN = {"frame", "inline_part"}  # a signed address is the right itself; test_s53_a_token… tries it
+OPEN_BY_TOKEN = {"frame", "inline_part", "print"}  # a signed address is the right itself; test_s53_a_token… tries it
 OF_ORGANISATION = {"oauth_begin"}  # colleagues share it; tests/app/test_oauth.py tries strangers
 pytestmark = pytest.mark.django_db
 
@@ -164,6 +164,7 @@ def test_s53_a_token_is_for_one_person_and_one_message(alice: World, bob: World)
     theirs = frame_token(bob.user, alice.message_id)  # signed by us, yet for a message that is not Bob's
     assert Client().get(reverse("mail:frame", args=[theirs])).status_code == 404
     assert Client().get(reverse("mail:inline_part", args=[theirs, "2"])).status_code == 404
+    assert Client().get(reverse("mail:print", args=[theirs])).status_code == 404
     good = frame_token(alice.user, alice.message_id)
     assert MARK in Client().get(reverse("mail:frame", args=[good])).content
     changed = good.replace(good[0], "x" if good[0] != "x" else "y", 1)

@@ -65,8 +65,8 @@ def test_what_is_true_of_a_row_shows() -> None:
 
 
 def test_the_open_conversation_is_marked() -> None:
-    assert 'aria-current="true"' in drawn(ROW, selected_thread_id=7)
-    assert "aria-current" not in drawn(ROW, selected_thread_id=8)
+    assert 'aria-current="true"' in drawn(ROW, selected_key="7")
+    assert "aria-current" not in drawn(ROW, selected_key="8")
 
 
 def test_found_words_are_marked_and_escaped() -> None:

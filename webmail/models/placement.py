@@ -2,6 +2,7 @@ from enum import IntFlag
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.lookups import Exact
 
 from accounts.models import MailAccount
 
@@ -104,6 +105,15 @@ class Placement(models.Model):
         ]
         indexes = [
             models.Index(fields=["mailbox", "thread"], name="placement_by_thread"),
+            # lists of messages one by one, all of them and the unread
+            models.Index(
+                fields=["mailbox", "-received_at", "-id"], name="placement_by_date", condition=models.Q(state=0)
+            ),
+            models.Index(
+                fields=["mailbox", "-received_at", "-id"],
+                name="placement_unread_by_date",
+                condition=models.Q(state=0) & models.Q(Exact(models.F("flags").bitand(1), 0)),
+            ),
             models.Index(fields=["thread"], name="placement_thread"),
             models.Index(fields=["account", "gone_at"], name="placement_gone", condition=models.Q(state=1)),
             models.Index(

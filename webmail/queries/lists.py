@@ -19,7 +19,7 @@ from webmail.mime.html_text import html_to_text
 from webmail.mime.preview import snippet
 from webmail.models import Draft, Flag, Mailbox, Message
 
-from . import access, labels
+from . import access, labels, singles
 from .values import ListPage, Row
 
 # One lateral scan per mailbox, merged: for a single mailbox this is a plain index range scan of 51 entries.
@@ -27,7 +27,8 @@ _PAGE = """
 SELECT line.thread_id, line.mailbox_id, line.newest_at, line.unread_count, line.flags_any, line.has_attachment,
        line.has_invite, thread.message_count, thread.participants, thread.subject, message.snippet,
        message.from_name, message.from_address, message.people, line.account_id,
-       CASE WHEN message.extra -> 'not_downloaded' IS NULL THEN 0 ELSE message.size END, line.keywords
+       CASE WHEN message.extra -> 'not_downloaded' IS NULL THEN 0 ELSE message.size END, line.keywords,
+       0, line.thread_id
   FROM unnest(%s::bigint[]) AS box(id)
  CROSS JOIN LATERAL (
        SELECT * FROM webmail_mailboxthread AS entry
@@ -57,11 +58,9 @@ def mailbox_page(user: User, mailbox: Mailbox, *, after: str = "", only: str = "
     """A page of one mailbox; ``after`` is the cursor that the page before it gave, ``only`` one of FILTERS."""
     base = reverse("mail:mailbox", args=[mailbox.account_id, mailbox.pk])
     outgoing = mailbox.role in (Mailbox.Role.SENT, Mailbox.Role.DRAFTS)
-    records, older = _page([mailbox.pk], after=after, only=only)
+    records, older = _page(user, [mailbox.pk], after=after, only=only)
     own = own_addresses(user)
-    rows = [
-        _row(record, url=f"{base}{record[0]}/", own=own, outgoing=outgoing, hues=user.label_hues) for record in records
-    ]
+    rows = [_row(record, base=base, own=own, outgoing=outgoing, hues=user.label_hues) for record in records]
     if mailbox.role == Mailbox.Role.DRAFTS and not (after or only):
         local, shadows = _open_drafts(user, mailbox)
         rows = [*local, *(row for row in rows if row.thread_id not in shadows)]
@@ -173,31 +172,30 @@ def _short(name: str) -> str:
 
 
 def _merged(user: User, ids: list[int], *, after: str, only: str) -> ListPage:
-    records, older = _page(ids, after=after, only=only)
+    records, older = _page(user, ids, after=after, only=only)
     own = own_addresses(user)
     seen: set[int] = set()
     rows = []
     for record in records:
-        if record[0] not in seen:  # a conversation in two of the mailboxes stands once
-            seen.add(record[0])
-            rows.append(
-                _row(
-                    record,
-                    url=reverse("mail:thread", args=[record[14], record[1], record[0]]),
-                    own=own,
-                    hues=user.label_hues,
-                )
-            )
+        one = record[17] or record[0]
+        if one not in seen:  # a conversation in two of the mailboxes stands once
+            seen.add(one)
+            base = reverse("mail:mailbox", args=[record[14], record[1]])
+            rows.append(_row(record, base=base, own=own, hues=user.label_hues))
     return ListPage(rows=tuple(with_groups(rows)), older=older)
 
 
-def _page(ids: list[int], *, after: str, only: str) -> tuple[list[tuple[Any, ...]], str]:
+def _page(user: User, ids: list[int], *, after: str, only: str) -> tuple[list[tuple[Any, ...]], str]:
+    """Records of conversations or of messages, as the person wants their lists."""
     size: int = settings.MAILROOM["LIST_PAGE"]
-    at, thread_id = parse_cursor(after) or _END
-    with connection.cursor() as cursor:
-        cursor.execute(_PAGE.format(condition=_CONDITIONS[only]), [ids, at, thread_id, size + 1, size + 1])
-        records = cursor.fetchall()
-    older = make_cursor(records[size - 1][2], records[size - 1][0]) if len(records) > size else ""
+    at, key = parse_cursor(after) or _END
+    if user.conversations:
+        with connection.cursor() as cursor:
+            cursor.execute(_PAGE.format(condition=_CONDITIONS[only]), [ids, at, key, size + 1, size + 1])
+            records = cursor.fetchall()
+    else:
+        records = singles.records(ids, before=(at, key), only=only, most=size + 1)
+    older = make_cursor(records[size - 1][2], records[size - 1][18]) if len(records) > size else ""
     return records[:size], older
 
 
@@ -218,7 +216,7 @@ def parse_cursor(text: str) -> tuple[datetime, int] | None:
 
 
 def _row(
-    record: tuple[Any, ...], *, url: str, own: frozenset[str], hues: Mapping[str, int], outgoing: bool = False
+    record: tuple[Any, ...], *, base: str, own: frozenset[str], hues: Mapping[str, int], outgoing: bool = False
 ) -> Row:
     (thread_id, mailbox_id, at, unread, flags, attachment, invite, count, participants, subject, snippet) = record[:11]
     from_name, from_address, people = record[11:14]
@@ -231,7 +229,8 @@ def _row(
         senders = sender_words(participants or [[from_name, from_address]], own)
     return Row(
         thread_id=thread_id,
-        url=url,
+        message_id=record[17],
+        url=f"{base}{thread_id}/{record[17]}/" if record[17] else f"{base}{thread_id}/",
         senders=senders,
         count=count if count > 1 else 0,
         subject=subject or gettext("(no subject)"),

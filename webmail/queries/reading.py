@@ -1,6 +1,6 @@
 """A conversation ready to print: its messages across mailboxes, once each, oldest first."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,9 +10,10 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from webmail.mime.lookalike import shown_address
-from webmail.models import Flag, Mailbox, MailboxThread, MessageBody, Placement, PopUid, Thread
+from webmail.mime.threads import base_subject
+from webmail.models import Flag, Mailbox, MailboxThread, Message, MessageBody, Placement, PopUid, Thread
 
-from . import labels, remote_images, special, trust_panel
+from . import labels, remote_images, singles, special, trust_panel
 from .lists import own_addresses, sender_words
 from .nav import display_name
 from .remote_images import RemoteImages
@@ -29,11 +30,12 @@ _LABELS = (("from", "From"), ("reply_to", "Reply to"), ("to", "To"), ("cc", "Cc"
 def conversation(
     user: User, thread: Thread, mailbox: Mailbox | None, *, only: int | None = None, once: Collection[int] = ()
 ) -> ReadThread:
-    """The thread as seen from a mailbox: what lies in Spam or Trash shows only there. ``only`` keeps one message.
+    """The thread as seen from a mailbox: what lies in Spam or Trash shows only there.
 
+    ``only`` shows one message of it alone, as lists of single messages do, between its neighbours in such a list.
     ``once`` are messages whose pictures on other servers are shown this once.
     """
-    placements = _placements(user, thread, mailbox)
+    placements = _placements(user, thread, mailbox, only)
     own = own_addresses(user)
     wanted = _unfolded(placements)
     left = _left_on_server(placements)
@@ -52,14 +54,18 @@ def conversation(
             panels=panels,
         )
         for placement in placements
-        if only is None or placement.message_id == only
     )
     back = reverse("mail:mailbox", args=[mailbox.account_id, mailbox.pk]) if mailbox else reverse("mail:unified")
-    newer, older, position = _neighbours(thread, mailbox)
+    if only is None:
+        newer, older, position = _neighbours(thread, mailbox)
+    else:
+        newer, older = singles.neighbours(only, mailbox) if mailbox and not user.conversations else ("", "")
+        position = ""
+    subject = placements[0].message.subject if only and placements else thread.subject
     people = {p.message.from_address.lower() for p in placements}
     return ReadThread(
         id=thread.pk,
-        subject=thread.subject or gettext("(no subject)"),
+        subject=subject or gettext("(no subject)"),
         message_count=len(placements),
         people_count=len(people),
         starred=any(p.flags & Flag.FLAGGED for p in placements),
@@ -73,6 +79,7 @@ def conversation(
         older_url=older,
         back_url=back,
         messages=messages,
+        single=only or 0,
     )
 
 
@@ -90,7 +97,7 @@ def read_frame_token(token: str) -> dict[str, int] | None:
         return None
 
 
-def _placements(user: User, thread: Thread, mailbox: Mailbox | None) -> list[Placement]:
+def _placements(user: User, thread: Thread, mailbox: Mailbox | None, only: int | None) -> list[Placement]:
     found = (
         Placement.objects.filter(thread=thread, account__user=user, state=Placement.State.LIVE)
         .select_related("message", "message__body", "mailbox")
@@ -104,11 +111,23 @@ def _placements(user: User, thread: Thread, mailbox: Mailbox | None) -> list[Pla
     for placement in found:
         if placement.flags & Flag.DELETED or (placement.mailbox.role in _ASIDE) != aside:
             continue
-        key = placement.message.message_id or placement.message_id  # a copy in Sent and one received are one message
+        if only is not None and placement.message_id != only:
+            continue
+        key = _identity(placement.message)
         known = best.get(key)
         if known is None or (placement.mailbox_id == here and known.mailbox_id != here):
             best[key] = placement
     return sorted(best.values(), key=lambda p: (p.message.sent_at or p.received_at, p.pk))
+
+
+def _identity(message: Message) -> Hashable:
+    """Equal for copies of one message, in Sent and as received, directly and by a list. The Message-ID alone says
+    nothing: anybody can write one that is known, and what they sent must not hide what it claims to be.
+    """
+    if not message.message_id:
+        return message.pk
+    subject, _ = base_subject(message.subject)
+    return message.message_id, message.from_address.lower(), message.sent_at, subject.casefold()
 
 
 def _unfolded(placements: Sequence[Placement]) -> set[int]:
@@ -156,6 +175,7 @@ def _message(
     address = shown_address(message.from_address)
     draft = bool(placement.flags & Flag.DRAFT) or placement.mailbox.role == Mailbox.Role.DRAFTS
     compose = reverse("mail:compose")
+    frame_url = settings.CONTENT_ORIGIN + reverse("mail:frame", args=[token])
     return ReadMessage(
         id=message.pk,
         from_name=message.from_name or address,
@@ -173,7 +193,7 @@ def _message(
         snippet=message.snippet,
         verified=panel is not None and panel.verified,
         trust=panel,
-        body_url=settings.CONTENT_ORIGIN + reverse("mail:frame", args=[token]),
+        body_url=frame_url,
         body_state=state,
         body_error=body.error if body else "",
         remote=remote,
@@ -187,13 +207,20 @@ def _message(
         source_url=reverse("mail:source", args=[message.pk]),
         unsubscribe=bool(message.extra.get("list_unsubscribe")),
         is_plain=body is not None and not body.has_html,
-        html_frame=body is not None and body.has_html,
+        html_frame=body is not None and body.has_html and body.designed,
         folder=display_name(placement.mailbox),
         avatar_name=message.from_name,
         avatar_address=message.from_address,
         mine=mine,
         left=left.get(message.pk),
         special=special.special_of(message, body, told),
+        mailbox_id=placement.mailbox_id,
+        alone_url=reverse(
+            "mail:single", args=[placement.account_id, placement.mailbox_id, placement.thread_id, message.pk]
+        ),
+        headers_url=reverse("mail:headers", args=[message.pk]),
+        print_url=f"{frame_url}print",
+        ground_url=f"{frame_url}?ground=dark" if body is not None and body.has_html and body.designed else "",
     )
 
 

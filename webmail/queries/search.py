@@ -223,11 +223,12 @@ def _page(user: User, hits: list[tuple[Any, ...]], query: Query, boxes: dict[int
     rows: dict[int, Row] = {}
     older = ""
     for hit in hits:
-        if hit[0] in rows:
+        one = hit[0] if user.conversations else hit[1]
+        if one in rows:
             continue
         if len(rows) == size:
             break
-        rows[hit[0]] = _row(hit, own=own, words=words, boxes=boxes, hues=user.label_hues)
+        rows[one] = _row(hit, own=own, words=words, boxes=boxes, hues=user.label_hues, grouped=user.conversations)
         older = make_cursor(hit[2], hit[1])
     more = len(hits) == _HITS or len(rows) == size
     return SearchPage(rows=tuple(with_groups(rows.values())), older=older if more else "")
@@ -240,14 +241,17 @@ def _row(
     words: tuple[str, ...],
     boxes: dict[int, Mailbox],
     hues: Mapping[str, int],
+    grouped: bool,
 ) -> Row:
-    thread_id, _, at, subject, snippet, from_name, from_address, _, attachment, invite, mailbox_id, flags, account = (
-        hit[:-1]
-    )
+    thread_id, message_id, at, subject, snippet, from_name, from_address = hit[:7]
+    _, attachment, invite, mailbox_id, flags, account = hit[7:-1]
     subject = subject or gettext("(no subject)")
     return Row(
         thread_id=thread_id,
-        url=reverse("mail:thread", args=[account, mailbox_id, thread_id]),
+        message_id=0 if grouped else message_id,
+        url=reverse("mail:thread", args=[account, mailbox_id, thread_id])
+        if grouped
+        else reverse("mail:single", args=[account, mailbox_id, thread_id, message_id]),
         senders=sender_words([[from_name, from_address]], own),
         count=0,
         subject=subject,

@@ -95,8 +95,16 @@ class Row:
     mailbox_id: int = 0
     left_on_server: int = 0  # octets of a POP3 message whose beginning alone is here
     draft_id: int = 0  # what is being written stands in the list too; it has no conversation yet
+    message_id: int = 0  # where messages are listed one by one
     subject_marks: tuple[tuple[str, bool], ...] = ()
     snippet_marks: tuple[tuple[str, bool], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What names the line to scripts and to the door of actions: d7 a draft, m7 a message, else a thread."""
+        if self.draft_id:
+            return f"d{self.draft_id}"
+        return f"m{self.message_id}" if self.message_id else str(self.thread_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +199,11 @@ class ReadMessage:
     mine: bool = False
     left: LeftOnServer | None = None
     special: Special = NOTHING
+    mailbox_id: int = 0  # where it lies, of several places that of the list
+    alone_url: str = ""  # this message without its conversation
+    headers_url: str = ""
+    print_url: str = ""
+    ground_url: str = ""  # its frame on the other ground than the one that suits it: designed mail in dark colours
 
     @property
     def address_local(self) -> str:
@@ -232,3 +245,9 @@ class ReadThread:
     back_url: str
     labels: tuple[LabelChoice, ...] = ()
     messages: tuple[ReadMessage, ...] = field(default_factory=tuple)
+    single: int = 0  # the one message that is shown of it
+
+    @property
+    def key(self) -> str:
+        """As that of its line in a list."""
+        return f"m{self.single}" if self.single else str(self.id)

@@ -27,10 +27,13 @@ background:LINE;color:INK2;font:600 14px/14px system-ui,sans-serif;cursor:pointe
 .m-quote>summary::before{content:"···" / QUOTELABEL}
 .m-quote>summary:focus-visible{outline:2px solid ACCENT;outline-offset:2px}
 @media (max-width:640px){
-#paper img{max-width:100%!important}
+#paper img{max-width:calc(100vw - 32px)!important}
 #paper img:not([width="1"]){height:auto!important}
 #paper table{max-width:100%!important}
 }
+#paper.m-narrow :is(table,tbody,tr,td,th,div,center,section,p,ul,ol){width:auto!important;min-width:0!important;
+max-width:100%!important;white-space:normal!important}
+#paper.m-narrow img{max-width:calc(100vw - 32px)!important;min-width:0!important;height:auto!important}
 @media (prefers-reduced-motion:reduce){*{animation:none!important;transition:none!important}}
 """
 

@@ -44,7 +44,7 @@ def wanted(box: Mailbox) -> bool:
 def begin(user: User, kind: str, box: Mailbox, destination: Mailbox | None = None, *, keyword: str = "") -> Action:
     """Everything visible in the mailbox: the newest part is done on return, the rest is a worker's."""
     with connection.cursor() as cursor:
-        cursor.execute(_NEWEST if kind == "star" else _VISIBLE, [box.pk])
+        cursor.execute(_NEWEST if kind == "star" and user.conversations else _VISIBLE, [box.pk])
         placements = cursor.fetchone()[0]
     job = _job(user, kind, placements, mailbox=box, destination=destination, keyword=keyword)
     _go_on(job)

@@ -11,6 +11,9 @@ from webmail.models import Flag, Mailbox, Placement
 
 from .ops import Spot
 
+_ASIDE = (Mailbox.Role.TRASH, Mailbox.Role.JUNK)
+_OWN = (Mailbox.Role.SENT, Mailbox.Role.DRAFTS)
+
 
 def visible(user: User) -> QuerySet[Placement]:
     return (
@@ -39,6 +42,28 @@ def of_places(user: User, places: Collection[tuple[int, int]]) -> QuerySet[Place
     for mailbox, threads in by_mailbox.items():
         wanted |= Q(mailbox=mailbox, thread__in=threads)
     return visible(user).filter(wanted)
+
+
+def of_lines(user: User, lines: Collection[tuple[int, int]]) -> QuerySet[Placement]:
+    """Single messages, each as (mailbox, message): lines of a list of messages. Without a mailbox it is 0."""
+    wanted = Q(pk__in=[])
+    for mailbox, message in lines:
+        here = Q(mailbox=mailbox) if mailbox else ~Q(mailbox__role__in=_ASIDE)
+        wanted |= here & Q(message=message)
+    return visible(user).filter(wanted)
+
+
+def onwards(user: User, message: int, mailbox: Mailbox | None) -> QuerySet[Placement]:
+    """The message and what others wrote after it in its conversation, wherever that lies outside Spam and Trash."""
+    aside = mailbox if mailbox is not None and mailbox.role in _ASIDE else None
+    scope = _here_or_anywhere(visible(user), aside)
+    first = scope.filter(message=message).order_by("received_at", "pk").values_list("thread", "received_at")
+    found = first.first()
+    if found is None:
+        return scope.none()
+    thread, at = found
+    theirs = ~Q(mailbox__role__in=_OWN) & Q(received_at__gte=at)
+    return scope.filter(thread=thread).filter(theirs | Q(message=message))
 
 
 def of_messages(user: User, messages: Collection[int], mailbox: Mailbox | None) -> QuerySet[Placement]:
@@ -88,7 +113,7 @@ def newest_of_each_thread(spots: list[Spot]) -> list[Spot]:
 def _here_or_anywhere(scope: QuerySet[Placement], mailbox: Mailbox | None) -> QuerySet[Placement]:
     if mailbox is not None:
         return scope.filter(mailbox=mailbox)
-    return scope.exclude(mailbox__role__in=[Mailbox.Role.TRASH, Mailbox.Role.JUNK])
+    return scope.exclude(mailbox__role__in=_ASIDE)
 
 
 def require(spots: list[Spot]) -> list[Spot]:

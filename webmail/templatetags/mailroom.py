@@ -186,7 +186,7 @@ def middle(text: str, longest: int = 28) -> str:
 def list_row(context: template.Context, row: Row) -> SafeString:
     """A line of a list: its kind's shape with its values (see `row_shapes`)."""
     assert context.template is not None
-    kind = row_shapes.kind_of(row, selected=row.thread_id == (context.get("selected_thread_id") or None))
+    kind = row_shapes.kind_of(row, selected=row.key == context.get("selected_key"))
     source = context.template.engine.get_template("mail/_row_shape.html")
     face = avatar(row.avatar_name, row.avatar_address)
     values = row_shapes.values_of(row, avatar=face, when=when(row.when), size=size(row.left_on_server))

@@ -102,7 +102,7 @@ def values_of(row: Row, *, avatar: str, when: str, size: str = "") -> dict[str, 
     """The row's values as markup. ``avatar`` and ``when`` are markup already; ``size`` is of what is left there."""
     subject = escape(row.subject or gettext("(no subject)"))
     values = {
-        "key": f"d{row.draft_id}" if row.draft_id else str(row.thread_id),
+        "key": row.key,
         "mailbox_id": str(row.mailbox_id),
         "epoch": str(int(row.when.timestamp())),
         "url": escape(row.url),

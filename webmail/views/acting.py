@@ -38,7 +38,8 @@ _QUIET = {"read", "unread", "star", "unstar"}  # the page shows these of one con
 @login_required
 @require_POST
 def act(request: HttpRequest) -> HttpResponse:
-    """Fields: action; place (mailbox-thread or mailbox-dDRAFT), thread or message, repeated, or scope=all; to; next.
+    """Fields: action; place (mailbox-thread, mailbox-mMESSAGE or mailbox-dDRAFT), thread (or mMESSAGE) or message,
+    repeated, or onwards, a message and what came after it, or scope=all; to; next.
 
     Instead of action a keyword as label or unlabel; action=label with new_label, a name.
     """
@@ -105,6 +106,8 @@ def _taken_back(request: HttpRequest, user: User, action: Action) -> HttpRespons
 
 def _kind(request: HttpRequest) -> str:
     """A button carries one value: of those that name a label its keyword, so their name says what to do."""
+    if request.POST.get("onwards"):
+        return "unread"
     named = next((kind for kind in sorted(intents.WITH_KEYWORD) if request.POST.get(kind)), "")
     return named or request.POST.get("action", "")
 
@@ -136,7 +139,7 @@ def _perform(request: HttpRequest, user: User, kind: str, keyword: str) -> Actio
     spots = _spots(request, user, box)
     if destination is not None:
         _require_home(destination, {spot.account for spot in spots})
-    if kind == "star" and not request.POST.get("message"):
+    if kind == "star" and not (request.POST.get("message") or _lines(request, box)):
         spots = targets.newest_of_each_thread(spots)
     if kind in ("delete", "empty") and (drafts := _drafts(request, user)):
         return actions.delete(user, spots, drafts)
@@ -159,6 +162,10 @@ def _require_home(destination: Mailbox, accounts: Collection[int]) -> None:
 def _spots(request: HttpRequest, user: User, box: Mailbox | None) -> list[Spot]:
     if _everything(request) and box is not None:
         chosen = targets.in_mailbox(user, box)
+    elif lines := _lines(request, box):
+        chosen = targets.of_lines(user, lines)
+    elif request.POST.get("onwards"):
+        chosen = targets.onwards(user, _number(request.POST["onwards"]), box)
     elif request.POST.getlist("place"):
         chosen = targets.of_places(user, _places(request))
     elif request.POST.getlist("message"):
@@ -196,6 +203,14 @@ def _places(request: HttpRequest) -> list[tuple[int, int]]:
     return [(_number(mailbox), _number(thread)) for mailbox, _, thread in pairs if not thread.startswith("d")]
 
 
+def _lines(request: HttpRequest, box: Mailbox | None) -> list[tuple[int, int]]:
+    """Single messages, as lists that do not group them name their lines: each as (mailbox, message)."""
+    pairs = [text.partition("-") for text in request.POST.getlist("place")]
+    named = [(mailbox, key) for mailbox, _, key in pairs]
+    named += [(str(box.pk) if box else "0", key) for key in request.POST.getlist("thread")]
+    return [(_number(mailbox), _number(key[1:])) for mailbox, key in named if key.startswith("m")]
+
+
 def _numbers(request: HttpRequest, field: str) -> list[int]:
     return [_number(text) for text in request.POST.getlist(field)]
 
@@ -207,10 +222,10 @@ def _number(text: str) -> int:
 
 
 def _answer(request: HttpRequest, action: Action, kind: str) -> HttpResponse:
-    if not action.count:
-        return _done(request, gettext("Nothing to change"))
     if getattr(request, "htmx", None) and kind in _QUIET and not _many(request):
         return _done(request, "")
+    if not action.count:
+        return _done(request, gettext("Nothing to change"))
     _tell_others(request, action)
     return _done(request, action_words.said(action.kind, action.count), undo_url=_undo_url(action))
 

@@ -36,7 +36,7 @@ def source(request: HttpRequest, message_id: int) -> Response:
     response = stored(request, found.account_id, digests[""])
     as_file = "download" in request.GET
     kind = "message/rfc822" if as_file else "text/plain"
-    name = f"message-{found.pk}.eml"
+    name = f"{found.subject[:100].strip() or f'message-{found.pk}'}.eml"
     return with_own_policy(response, headers.download_headers(name, kind, inline=not as_file))
 
 

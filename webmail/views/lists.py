@@ -52,7 +52,7 @@ def mailbox(request: HttpRequest, account_id: int, mailbox_id: int) -> HttpRespo
     return page(request, LIST, context, region=region(request))
 
 
-def mailbox_context(request: HttpRequest, box: Mailbox, *, thread_id: int = 0) -> dict[str, Any]:
+def mailbox_context(request: HttpRequest, box: Mailbox, *, selected: str = "") -> dict[str, Any]:
     """What the list pane of a mailbox shows; the reading page prints the same list beside the conversation."""
     user = signed_in(request)
     only = _only(request)
@@ -73,7 +73,7 @@ def mailbox_context(request: HttpRequest, box: Mailbox, *, thread_id: int = 0) -
         "progress": states.progress(box.account, box),
         "account_error": states.error(box.account),
         "empty": _empty(box, only),
-        "selected_thread_id": thread_id,
+        "selected_key": selected,
         "list_url": _again(request, "mail:mailbox", box.account_id, box.pk),
     } | _common(request, user, rail, found, only)
 
@@ -111,7 +111,7 @@ def _whole(name: str, role: str, unread: int, empty: Empty) -> dict[str, Any]:
         "progress": None,
         "account_error": None,
         "empty": empty,
-        "selected_thread_id": 0,
+        "selected_key": "",
     }
 
 

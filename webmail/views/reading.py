@@ -24,13 +24,18 @@ _THEMES: dict[str, document.Theme] = {"light": "light", "dark": "dark"}
 
 
 @login_required
-def thread(request: HttpRequest, account_id: int, mailbox_id: int, thread_id: int) -> HttpResponse:
+def thread(
+    request: HttpRequest, account_id: int, mailbox_id: int, thread_id: int, message_id: int | None = None
+) -> HttpResponse:
+    """A conversation, or with ``message_id`` one message of it alone."""
     user = signed_in(request)
     box = access.mailbox(user, mailbox_id, account_id=account_id)
     found = access.thread(user, thread_id)
     if found.pk != thread_id:
-        return HttpResponseRedirect(reverse("mail:thread", args=[account_id, mailbox_id, found.pk]))
-    conversation = reading.conversation(user, found, box, once=shown_once(user, request.GET.getlist("shown")))
+        place = [account_id, mailbox_id, found.pk, *([message_id] if message_id else [])]
+        return HttpResponseRedirect(reverse("mail:single" if message_id else "mail:thread", args=place))
+    once = shown_once(user, request.GET.getlist("shown"))
+    conversation = reading.conversation(user, found, box, only=message_id, once=once)
     if not conversation.messages:
         raise Http404
     missing = [message for message in conversation.messages if message.body_state == "fetching"]
@@ -40,7 +45,7 @@ def thread(request: HttpRequest, account_id: int, mailbox_id: int, thread_id: in
     if htmx and not htmx.history_restore_request:
         context |= {"mailbox": {"id": box.pk, "name": box.name, "role": box.role, "account_id": box.account_id}}
     else:
-        context |= mailbox_context(request, box, thread_id=found.pk)
+        context |= mailbox_context(request, box, selected=conversation.key)
     return page(request, LIST, context, region="reading")
 
 
@@ -53,6 +58,7 @@ def frame(request: HttpRequest, token: str) -> HttpResponse:
     if claim is None or found is None:
         raise Http404
     nonce = secrets.token_urlsafe(16)
+    dark = request.GET.get("ground") == "dark"
     # one host for both: whatever name it was asked by; a content host of its own: the app's fixed address
     here = f"{request.scheme}://{request.get_host()}"
     origin = settings.SITE_URL if settings.CONTENT_ORIGIN else here
@@ -60,8 +66,8 @@ def frame(request: HttpRequest, token: str) -> HttpResponse:
         found.clean,
         nonce=nonce,
         app_origin=origin,
-        theme=_THEMES.get(found.theme, "auto"),
-        paper=found.paper,
+        theme="dark" if dark else _THEMES.get(found.theme, "auto"),
+        paper=found.paper and not dark,
         lang="",
         direction="auto",
     )
