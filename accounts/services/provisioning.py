@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import discovery
-from accounts.models import Identity, MailAccount, MailServer, OAuthProvider, Organisation, User
+from accounts.models import Credential, Identity, MailAccount, MailServer, OAuthProvider, Organisation, User
 
 from . import credentials
 
@@ -87,11 +87,20 @@ def update_password(account: MailAccount, password: str) -> None:
         _clean_slate(account)
 
 
-def update_grant(account: MailAccount, provider: OAuthProvider, code: dict[str, str]) -> None:
-    """The same with a new authorisation."""
+def update_grant(
+    account: MailAccount, provider: OAuthProvider, code: dict[str, str], *, asked_at: int | None = None
+) -> bool:
+    """The same with a new authorisation; False, with nothing changed, when a later one than ``asked_at`` is there.
+
+    ``asked_at`` is in microseconds since 1970.
+    """
     with transaction.atomic():
+        held = Credential.objects.select_for_update().filter(account=account.pk).first()
+        if held is not None and asked_at is not None and held.changed_at.timestamp() * 1_000_000 > asked_at:
+            return False
         credentials.store_code(account, provider, code)
         _clean_slate(account)
+        return True
 
 
 def _clean_slate(account: MailAccount) -> None:

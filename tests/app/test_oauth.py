@@ -122,3 +122,19 @@ def test_an_administrator_sets_a_provider_up_and_never_sees_the_secret(db: None)
     assert admin.post(page, fields | {"client_secret": "", "name": "Post"}).status_code == 302
     made.refresh_from_db()
     assert (made.name, credentials.client_secret(made)) == ("Post", "s3cret-of-client")
+
+
+def test_a_form_sent_twice_does_not_replace_the_tokens_by_a_used_code(alice: Somebody, provider: OAuthProvider) -> None:
+    """A double click, a reload, a second tab: a code is good once, so the same one again would end the sign-in."""
+    state = leave(alice, provider, account=alice.account.pk)["state"]
+    assert come_back(alice, state, address="") == 302
+    credentials.store_tokens(alice.account, access="token", refresh="lasting", seconds=3600)
+    assert come_back(alice, state, address="") == 302
+    held = credentials.grant(alice.account)
+    assert held is not None
+    assert (held.access, held.refresh, held.code) == ("token", "lasting", {})
+    fresh = leave(alice, provider, account=alice.account.pk)["state"]
+    assert come_back(alice, fresh, address="", code="an0ther") == 302
+    renewed = credentials.grant(alice.account)
+    assert renewed is not None
+    assert renewed.code["code"] == "an0ther"

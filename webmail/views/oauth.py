@@ -7,6 +7,7 @@ is exchanged by a worker, since no view talks to a server.
 
 import base64
 import hashlib
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -42,7 +43,13 @@ def begin(request: HttpRequest, provider_id: int) -> HttpResponse:
     user = signed_in(request)
     provider = access.oauth_provider(user, provider_id)
     again = _account(user, request.GET.get("account", ""))
-    claim = {"u": user.pk, "p": provider.pk, "a": again.pk if again else 0, "n": get_random_string(22)}
+    claim = {
+        "u": user.pk,
+        "p": provider.pk,
+        "a": again.pk if again else 0,
+        "t": time.time_ns() // 1000,
+        "n": get_random_string(22),
+    }
     state = signing.dumps(claim, salt=_SALT)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(_verifier(state).encode()).digest()).rstrip(b"=").decode()
     query = {
@@ -80,7 +87,7 @@ def finish(request: HttpRequest) -> HttpResponse:
         del form.fields["address"]
     if form.is_bound and form.is_valid():
         grant = {"code": code, "code_verifier": _verifier(state), "redirect_uri": _redirect_uri()}
-        account = _stored(user, form, provider, grant, again)
+        account = _stored(user, form, provider, grant, again, asked_at=claim.get("t"))
         if account is not None:
             return HttpResponseRedirect(f"{reverse('mail:account', args=[account.pk])}{'' if again else '?first=1'}")
     context: dict[str, Any] = {"form": form, "provider": provider, "again": again}
@@ -88,13 +95,24 @@ def finish(request: HttpRequest) -> HttpResponse:
 
 
 def _stored(
-    user: User, form: SignedInForm, provider: OAuthProvider, grant: dict[str, str], again: MailAccount | None
+    user: User,
+    form: SignedInForm,
+    provider: OAuthProvider,
+    grant: dict[str, str],
+    again: MailAccount | None,
+    *,
+    asked_at: int | None,
 ) -> MailAccount | None:
-    """The account with its new authorisation, being tried; None with the reason beside the address."""
+    """The account with its new authorisation, being tried; None with the reason beside the address.
+
+    One that got a newer authorisation or password since the person left (``asked_at``, microseconds) keeps that: a
+    form that is sent twice would put a used code in the place of good tokens.
+    """
     try:
         with transaction.atomic():
             if again is not None:
-                provisioning.update_grant(again, provider, grant)
+                if not provisioning.update_grant(again, provider, grant, asked_at=asked_at):
+                    return again
                 account = again
             else:
                 address = form.cleaned_data["address"]
