@@ -93,7 +93,7 @@ def test_a_sender_whose_domain_vouches_has_a_mark_and_no_line(
     expect(page.locator(".message-head .seal")).to_be_visible()
     expect(page.locator(".trust")).to_have_count(0)
     page.locator(".recipients > summary").click()
-    expect(page.locator(".recipients dl")).to_contain_text("vouches for this message")
+    expect(page.locator(".recipients dl")).to_contain_text("This message does come from")
     screenshot(page, f"trust-verified-{width}")
 
 

@@ -12,7 +12,7 @@ from tests.servers.gmail_rig import box, check, gmail_account, here, on_gmail, s
 from tests.servers.sync_rig import lock, message, sync
 from tests.support.gmail import Gmail
 from tests.support.gmail_mail import ALL, DRAFTS, SENT, SPAM, STARRED, TRASH, Mail, Mailboxes
-from webmail.models import Action, Flag, Mailbox, MailboxThread, Placement, RemoteOp
+from webmail.models import Action, Correspondent, Flag, Mailbox, MailboxThread, Placement, RemoteOp
 from webmail.services import actions, targets, undo
 from webmail.services.ops import Spot
 from webmail.sync import failpoints
@@ -74,6 +74,11 @@ class Person:
 def person(gmail: Gmail, request: pytest.FixtureRequest) -> Person:
     address = f"{abs(hash(request.node.name))}@gmail.test"
     return Person(gmail, gmail.add_user(address), address)
+
+
+def test_people_written_to_are_learnt_from_the_label(person: Person) -> None:
+    found = Correspondent.objects.filter(user=person.account.user)
+    assert list(found.values_list("address", "times")) == [("me@mail.test", 1)]
 
 
 def test_every_message_is_fetched_and_stored_once(gmail: Gmail, person: Person) -> None:

@@ -4,7 +4,10 @@ from accounts.models import User
 
 
 class Correspondent(models.Model):
-    """Somebody a person has written to, for suggestions; counted when a message is handed over for sending."""
+    """Somebody a person has written to, for suggestions and to tell strangers by.
+
+    Counted when a message is handed over for sending, and once from a folder of sent mail when it is first here whole.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="correspondents", db_index=False)
     address = models.CharField(max_length=320)

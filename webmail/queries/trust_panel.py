@@ -219,7 +219,7 @@ def _of_links(links: Sequence[SuspectLink], *, verified: bool) -> Iterator[Remar
 def _check_words(message: Message, verdict: Verdict) -> str:
     domain = isolated(shown_domain(domain_of(message.from_address)))
     if verdict.standing == "verified":
-        return gettext("%s vouches for this message.") % isolated(shown_domain(verdict.by))
+        return gettext("This message does come from %s.") % isolated(shown_domain(verdict.by))
     if verdict.standing == "failed":
         return gettext("Failed: the rules of %s do not allow this message.") % domain
     if verdict.standing == "unverified":

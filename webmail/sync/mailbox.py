@@ -31,7 +31,7 @@ from webmail.protocols.values import (
     Unidentified,
     Vanished,
 )
-from webmail.sync import failpoints, plan, vanish
+from webmail.sync import correspondents, failpoints, plan, vanish
 from webmail.sync.apply import replayed
 from webmail.sync.fetch import fetch, insist, spot_of, take
 from webmail.sync.lease import guarded
@@ -148,6 +148,7 @@ def finish(box: Mailbox, columns: dict[str, Any], *, low: int) -> None:
             vanish.hide_older_numbering(spot_of(box))
         if box.phase != Mailbox.Phase.LIVE:
             columns = columns | {"resynced_at": timezone.now()}  # all of it was just read
+            correspondents.learn(box)
         columns = columns | {"phase": Mailbox.Phase.LIVE, "backfill_low": 1}
     _set(box, **columns)
     failpoints.reach("cursor moved")
