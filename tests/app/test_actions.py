@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import Identity
 from tests import factories
 from webmail.models import Action, Draft, Flag, Mailbox, MailboxThread, Outgoing, Placement, RemoteOp
+from webmail.services import mailboxes
 
 from .conftest import Somebody
 
@@ -265,3 +266,21 @@ def test_without_scripting_only_folders_of_the_account_are_offered(alice: Somebo
     assert f'<option value="{alice.archive.pk}">' in alice.client.get(page).content.decode()
     assert offered not in alice.client.get(page).content.decode()
     assert offered in alice.client.get(reverse("mail:unified")).content.decode()
+
+
+@pytest.mark.parametrize("how", ["folder", "account"])
+def test_a_move_out_of_what_was_deleted_since_is_not_taken_back_into_it(alice: Somebody, how: str) -> None:
+    """From another tab: what was saved from a folder would be lost with it, without a word."""
+    doomed = factories.mailbox(alice.account, "", "Doomed")
+    saved = factories.message(doomed)
+    alice.client.post(reverse("mail:act"), {"action": "move", "to": alice.archive.pk, "message": saved.message_id})
+    action = Action.objects.get(kind="move")
+    if how == "folder":
+        mailboxes.remove(alice.user, doomed)
+    else:
+        alice.account.delete()
+    assert alice.client.post(reverse("mail:undo", args=[action.pk])).status_code == 302
+    left = Placement.objects.filter(pk=saved.pk, mailbox=alice.archive.pk, state=Placement.State.LIVE)
+    assert left.exists() is (how == "folder")
+    action.refresh_from_db()
+    assert action.undone_at is None

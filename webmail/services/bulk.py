@@ -17,6 +17,7 @@ from webmail.models import Action, BulkJob, Mailbox, RemoteOp
 
 from . import intents, ops, targets
 from . import undo as undoing
+from .mailboxes import NotPossible
 
 PART = 500  # messages in one transaction
 SLICE_SECONDS = 20.0
@@ -129,5 +130,8 @@ def _part_back(job: BulkJob) -> bool:
     parts = Action.objects.filter(whole=job.action_id, undone_at=None).order_by("created_at")
     part = parts.first()
     if part is not None:
-        undoing.undo(job.user, part)
+        try:
+            undoing.undo(job.user, part)
+        except NotPossible:  # it stays as it is; the others are taken back all the same
+            Action.objects.filter(pk=part.pk).update(undone_at=timezone.now())
     return parts.exists()

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import MailAccount, User
 from webmail import live
@@ -21,7 +22,8 @@ Before = tuple[int, int | None]  # generation and UID of a placement before it w
 def undo(user: User, action: Action) -> bool:
     """True when something was taken back; a second call finds nothing left to do.
 
-    Raises mailboxes.NotPossible, with nothing changed, for a folder whose old place is taken.
+    Raises mailboxes.NotPossible, with nothing changed, for a folder whose old place is taken, and for mail whose
+    folder is gone.
     """
     taken = Action.objects.filter(pk=action.pk, undone_at=None).update(undone_at=timezone.now())
     if not taken:
@@ -68,7 +70,9 @@ def _keywords(user: User, action: Action, step: dict[str, Any]) -> None:
 
 
 def _move(user: User, action: Action, step: dict[str, Any]) -> None:
-    home = Mailbox.objects.select_related("account").get(pk=step["to"], account__user=user)
+    home = Mailbox.objects.select_related("account").filter(pk=step["to"], account__user=user).first()
+    if home is None or home.phase == Mailbox.Phase.GONE:  # with a folder that is being deleted it would be lost
+        raise mailboxes.NotPossible(_("This folder is not there any more."))
     ids = set(step["placements"])
     spots = targets.lock(targets.visible(user).filter(pk__in=ids, mailbox=step["from"]))
     cancelled = _cancel(action, RemoteOp.Kind.MOVE, home.pk, {spot.placement for spot in spots})
