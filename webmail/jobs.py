@@ -20,6 +20,7 @@ class Job(StrEnum):
     BACKFILL_ACCOUNT = "webmail.backfill_account"
     FETCH_BODY = "webmail.fetch_body"
     FETCH_PART = "webmail.fetch_part"
+    READ_NESTED = "webmail.read_nested"
     SEND = "webmail.send"
     FILE_SENT = "webmail.file_sent"
     SAVE_DRAFT = "webmail.save_draft"
@@ -32,6 +33,7 @@ QUEUES = {
     Job.BACKFILL_ACCOUNT: "backfill",
     Job.FETCH_BODY: "interactive",
     Job.FETCH_PART: "interactive",
+    Job.READ_NESTED: "interactive",
     Job.SEND: "send",
     Job.FILE_SENT: "send",
     Job.SAVE_DRAFT: "send",

@@ -14,4 +14,5 @@ import "./search.js";
 import "./selection.js";
 import "./settings.js";
 import "./swipe.js";
+import "./thumbs.js";
 import "./toasts.js";

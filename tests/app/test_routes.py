@@ -25,6 +25,7 @@ from webmail.models import (
     SenderTrust,
     Upload,
 )
+from webmail.queries import previews
 from webmail.queries.image_addresses import Claim
 from webmail.queries.image_addresses import address as image_address
 from webmail.queries.reading import frame_token
@@ -84,6 +85,7 @@ OWNED: dict[str, Arguments] = {
     "images": lambda a: [a.placement.message_id],
     "attachment": lambda a: [a.placement.message_id, "2"],
     "attachments": lambda a: [a.placement.message_id],
+    "preview": lambda a: [a.placement.message_id, "2"],
     "undo": lambda a: [Action.objects.create(user=a.user, kind="read").pk],
     "action": lambda a: [Action.objects.create(user=a.user, kind="read").pk],
     "outgoing": lambda a: [an_outgoing(a).pk],
@@ -124,10 +126,13 @@ OPEN: dict[str, Arguments] = {
     "signin": nothing,
     "frame": lambda a: [frame_token(a.user, a.placement.message_id)],
     "inline_part": lambda a: [frame_token(a.user, a.placement.message_id), "2"],
+    "file": lambda a: [previews.token(a.user, a.placement.message_id, "2", salt=previews.FILE_SALT)],
+    "nested": lambda a: [previews.token(a.user, a.placement.message_id, "2", salt=previews.NESTED_SALT)],
+    "nested_part": lambda a: [previews.token(a.user, a.placement.message_id, "2", salt=previews.NESTED_SALT), "1"],
     "image": lambda a: [image_address(Claim(a.user.pk, a.placement.message_id, "A" * 22)).rpartition("/")[2]],
     "print": lambda a: [frame_token(a.user, a.placement.message_id)],
 }
-BY_TOKEN = {"frame", "inline_part", "image", "print"}
+BY_TOKEN = {"frame", "inline_part", "image", "print", "file", "nested", "nested_part"}
 POST_ONLY = {"images", "image_sender_restore", "act", "undo", "undo_newest", "signout", "pop_download"}
 WORDS = {"unsynced_all": ["retry"], "image_sender_restore": ["token"]}
 

@@ -10,7 +10,9 @@ from tests import factories
 from tests.support.browser import OpenPage
 from tests.support.live import Live
 from webmail import storage
+from webmail.queries import previews
 from webmail.queries.reading import frame_token
+from webmail.sync import nested
 
 from .chromium import lend_session, note_dialogs
 
@@ -57,6 +59,8 @@ FILES: dict[str, tuple[str, str, bytes]] = {
     "plain utf-7": ("note.txt", "text/plain; charset=utf-7", UTF7),
     "html utf-7": ("page.html", "text/html; charset=utf-7", UTF7),
     "script": ("code.js", "text/javascript", RUN),
+    "film": ("film.mp4", "video/mp4", HTML),
+    "sound": ("talk.mp3", "audio/mpeg", SVG),
     "upper case": ("page.HTML", "TEXT/HTML", HTML),
     "two types": ("page.html", "image/png, text/html", HTML),
     "line break": ("x\r\nContent-Type: text/html\r\n\r\nx.png", "image/png\r\nX: y", HTML),
@@ -91,6 +95,14 @@ def addresses(account: "MailAccount") -> dict[str, str]:
         url = reverse("mail:attachment", args=[message, n])
         found |= {f"{what}, download": url, f"{what}, inline": f"{url}?inline=1"}
         found |= {f"{what}, picture of the message": reverse("mail:inline_part", args=[token, n])}
+        by_token = previews.token(account.user, message, str(n), salt=previews.FILE_SALT)
+        found |= {f"{what}, file by token": reverse("mail:file", args=[by_token])}
+        found |= {f"{what}, preview": reverse("mail:preview", args=[message, n])}
+    nested_message = 2 + list(FILES).index("message")
+    nested.read_nested(message, str(nested_message))
+    inner = previews.token(account.user, message, str(nested_message), salt=previews.NESTED_SALT)
+    found |= {"message, frame": reverse("mail:nested", args=[inner])}
+    found |= {"everything, archive": reverse("mail:attachments", args=[message])}
     source = reverse("mail:source", args=[message])
     return found | {"source": source, "source, download": f"{source}?download=1"}
 
@@ -106,14 +118,23 @@ def test_s18_headers_leave_nothing_to_guess(account: "MailAccount") -> None:
     for what, url in addresses(account).items():
         response = client.get(url)
         if response.status_code == 404:
-            assert "picture of the message" in what
+            # what is no picture is not embedded as one; downloads and the source are always there
+            assert any(way in what for way in ("picture of the message", "file by token", "preview", "inline"))
+            continue
+        if what.endswith((", preview", ", frame")):  # documents of our own, the attachment inside as text or by address
+            assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+            assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+            assert b"<script>" + RUN not in response.content, what
             continue
         kind = response.headers["Content-Type"]
-        assert kind in ("application/octet-stream", "application/pdf", "image/png", "text/plain; charset=utf-8"), what
+        plain = ("application/octet-stream", "application/pdf", "image/png", "text/plain; charset=utf-8")
+        assert kind in plain or "file by token" in what, what
         assert response.headers["X-Content-Type-Options"] == "nosniff", what
         assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox", what
         assert not response.cookies
-        if "inline" not in what and what != "source" and "picture" not in what:
+        if "file by token" in what:
+            assert kind in ("image/png", "audio/mpeg", "video/mp4"), what
+        elif "inline" not in what and what != "source" and "picture" not in what:
             assert response.headers["Content-Disposition"].startswith("attachment;"), what
         if kind == "application/pdf":
             assert response.headers["Content-Disposition"].startswith("attachment;"), what

@@ -12,8 +12,9 @@ from accounts.models import User
 from webmail.mime.lookalike import shown_address
 from webmail.mime.threads import base_subject
 from webmail.models import Flag, Mailbox, MailboxThread, Message, MessageBody, Placement, PopUid, Thread
+from webmail.render.headers import PICTURES
 
-from . import labels, remote_images, singles, special, trust_panel
+from . import labels, previews, remote_images, singles, special, trust_panel
 from .lists import own_addresses, sender_words
 from .nav import display_name
 from .remote_images import RemoteImages
@@ -23,6 +24,7 @@ from .values import AddressLine, AttachmentChip, LeftOnServer, ReadMessage, Read
 FRAME_SALT = "webmail.frame"  # purpose of the token in a frame's address; good for nothing else
 FRAME_SECONDS = 3600
 _ASIDE = {Mailbox.Role.TRASH.value, Mailbox.Role.JUNK.value}
+_LARGEST_THUMB = 2 * 2**20  # octets of a picture that is fetched for its chip
 _UNFOLDED = 5  # frames opened at once; the rest are one click away
 _LABELS = (("from", "From"), ("reply_to", "Reply to"), ("to", "To"), ("cc", "Cc"), ("bcc", "Bcc"))
 
@@ -239,14 +241,22 @@ def _to_words(people: dict[str, list[list[str]]], own: frozenset[str]) -> str:
 def _chip(message_id: int, part: dict[str, Any]) -> AttachmentChip:
     url = reverse("mail:attachment", args=[message_id, part["path"]])
     kind = part["type"]
+    small_picture = kind in PICTURES and part["size"] <= _LARGEST_THUMB
     return AttachmentChip(
         filename=part["filename"] or gettext("attachment"),
         size=part["size"],
-        kind=kind,
-        view_url=f"{url}?inline=1",
+        icon=_chip_icon(kind),
+        view_url=previews.url_of(message_id, kind, part["path"], part["size"]),
         download_url=url,
-        is_image=kind in ("image/png", "image/jpeg", "image/gif", "image/webp"),
+        thumb_url=f"{url}?inline=1" if small_picture else "",
     )
+
+
+def _chip_icon(kind: str) -> str:
+    if "spreadsheet" in kind or kind in ("text/csv", "application/vnd.ms-excel"):
+        return "sheet"
+    known = {"image": "image", "message": "mail"}
+    return "calendar" if kind == "text/calendar" else known.get(kind.partition("/")[0], "file")
 
 
 def _neighbours(thread: Thread, mailbox: Mailbox | None) -> tuple[str, str, str]:

@@ -147,10 +147,10 @@ class AddressLine:
 class AttachmentChip:
     filename: str
     size: int
-    kind: str
-    view_url: str
+    icon: str
+    view_url: str  # its preview, "" where there is none
     download_url: str
-    is_image: bool
+    thumb_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

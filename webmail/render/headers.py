@@ -16,6 +16,13 @@ _PATH = re.compile(r"(?:/[A-Za-z0-9_.:\-]+)*\Z")
 _SANDBOX = "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox"
 _PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _SAFE_TYPES = _PICTURES | {"text/plain", "application/pdf"}
+SOUNDS = frozenset(
+    {"audio/mpeg", "audio/mp4", "audio/x-m4a", "audio/aac", "audio/ogg", "audio/wav", "audio/x-wav", "audio/webm"}
+    | {"audio/flac", "audio/x-flac"}
+)
+FILMS = frozenset({"video/mp4", "video/webm", "video/ogg", "video/quicktime"})
+PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+MEDIA = SOUNDS | FILMS | PICTURES
 # Browsers show a PDF by a plug-in that a sandboxed document may not start, so it is offered for download.
 _INLINE_TYPES = _SAFE_TYPES - {"application/pdf"}
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)\Z", re.IGNORECASE)
@@ -89,6 +96,24 @@ def download_headers(filename: str, content_type: str, *, inline: bool, embedded
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Resource-Policy": "cross-origin" if embedded else "same-site",
+        "Cache-Control": "private, no-store",
+    }
+
+
+def media_headers(filename: str, content_type: str) -> dict[str, str]:
+    """Headers of a picture, film or sound that a page of ours shows; ValueError for what is none of these.
+
+    Whoever opens its address as a page gets it under a policy that runs nothing.
+    """
+    if content_type not in MEDIA:
+        raise ValueError("only pictures, films and sounds are shown by themselves")
+    return {
+        "Content-Type": content_type,
+        "Content-Disposition": f"inline; {filename_parameters(filename)}",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "cross-origin",
         "Cache-Control": "private, no-store",
     }
 

@@ -62,6 +62,8 @@ if not INSECURE_HTTP:
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["upgrade-insecure-requests"] = True
 if CONTENT_ORIGIN:
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["frame-src"] = [SELF, CONTENT_ORIGIN]  # our own: the composer's editor
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"] = [SELF, "data:", CONTENT_ORIGIN]
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["media-src"] = [CONTENT_ORIGIN]
 DEMO = env.boolean("MAILROOM_DEMO", False)
 _DEMO_IMAGES = env.integer("MAILROOM_DEMO_PICTURES_PORT", 0) if DEMO else 0
 MAILROOM = MAILROOM | {

@@ -2,7 +2,7 @@
 
 from webmail.celery import app
 from webmail.jobs import Job, enqueue
-from webmail.sync import bodies
+from webmail.sync import bodies, nested
 from webmail.sync.account import Result
 from webmail.sync.account import sync_account as work_account
 
@@ -25,6 +25,11 @@ def fetch_body(message_id: int) -> None:
 @app.task(name=Job.FETCH_PART.value)
 def fetch_part(message_id: int, path: str) -> None:
     bodies.fetch_part(message_id, path)
+
+
+@app.task(name=Job.READ_NESTED.value)
+def read_nested(message_id: int, path: str) -> None:
+    nested.read_nested(message_id, path)
 
 
 def _go_on(account_id: int, result: Result) -> None:

@@ -1,7 +1,8 @@
 """Waiting for files that a worker brings from the mail server: a moment in the request, then on a page of its own."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,6 +15,7 @@ from webmail.queries import frames
 
 from .lists import person, signed_in
 
+Found = TypeVar("Found")
 _WAIT_SECONDS = 3.0  # how long the first request waits, before a page is shown
 _LOOK_SECONDS = 0.05
 _AT_ONCE = 4  # files of one message that are asked for at a time
@@ -33,14 +35,29 @@ def fetched_or_page(request: HttpRequest, message: Message, sizes: Mapping[str, 
         for path in missing:
             progress.forget(message.pk, path)
     if not _ask(message, missing):
-        until = time.monotonic() + _WAIT_SECONDS
-        while missing and time.monotonic() < until:
+        ends = time.monotonic() + _WAIT_SECONDS
+        while missing and time.monotonic() < ends:
             time.sleep(_LOOK_SECONDS)
             digests = frames.digests(user.pk, message.pk, sizes)
             missing = [path for path in sizes if not digests[path]]
             if any(progress.arriving(message.pk, path).error for path in missing):
                 break
     return _page(request, message, sizes, missing) if missing else digests
+
+
+def until(ready: Callable[[], Found | None]) -> Found | None:
+    """What becomes ready within the moment that a request waits for a worker."""
+    ends = time.monotonic() + _WAIT_SECONDS
+    while (found := ready()) is None and time.monotonic() < ends:
+        time.sleep(_LOOK_SECONDS)
+    return found
+
+
+def waiting_page(request: HttpRequest) -> HttpResponse:
+    """Says that a worker is at it, and asks again by itself."""
+    response = render(request, "mail/fetching.html", {"person": person(signed_in(request))}, status=202)
+    response.headers["Refresh"] = "2"
+    return response
 
 
 def _ask(message: Message, missing: list[str]) -> bool:

@@ -3,6 +3,7 @@
 What is still on the mail server is fetched by a worker first; whoever waits sees how far it is.
 """
 
+from dataclasses import replace
 from typing import IO, TypeVar, cast
 
 from django.contrib.auth.decorators import login_required
@@ -10,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.views.decorators.http import require_GET
 
 from webmail import storage
+from webmail.mime.pixels import HEAD, is_showable
 from webmail.queries import access, frames
 from webmail.render import headers
 
@@ -52,8 +54,10 @@ def attachment(request: HttpRequest, message_id: int, path: str) -> Response:
     digests = fetched_or_page(request, found, {path: part.size})
     if isinstance(digests, HttpResponse):
         return digests
-    response = stored(request, found.account_id, digests[path])
     inline = "inline" in request.GET
+    if inline and not showable(replace(part, digest=digests[path])):
+        raise Http404  # a picture that is embedded is decoded, whatever its headers say
+    response = stored(request, found.account_id, digests[path])
     return with_own_policy(response, headers.download_headers(part.filename, part.content_type, inline=inline))
 
 
@@ -86,3 +90,11 @@ def with_own_policy(response: Answer, own: dict[str, str]) -> Answer:
     for name, value in own.items():
         response.headers[name] = value
     return response
+
+
+def showable(part: frames.PartFile) -> bool:
+    """Whether a browser may be given it: a picture has to be one, of a size that no browser chokes on (S20)."""
+    if part.content_type not in headers.PICTURES:
+        return True
+    with storage.open_file(part.account_id, part.digest) as file:
+        return is_showable(cast(IO[bytes], file).read(HEAD))

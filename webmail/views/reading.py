@@ -1,8 +1,5 @@
 """Reading a conversation, and the frame of each of its messages."""
 
-import secrets
-
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import reverse
@@ -12,15 +9,14 @@ from django.views.decorators.http import require_GET
 from webmail.jobs import Job, enqueue
 from webmail.queries import access, frames, reading
 from webmail.queries.remote_images import shown_once
-from webmail.render import document, headers
+from webmail.render import headers
 
-from .files import stored, with_own_policy
+from .files import showable, stored, with_own_policy
+from .framing import framed
 from .htmx import page
 from .lists import LIST, mailbox_context, person, signed_in
 
 _MOST_WANTED = 40  # bodies asked for when a conversation opens, those in view first
-_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-_THEMES: dict[str, document.Theme] = {"light": "light", "dark": "dark"}
 
 
 @login_required
@@ -57,29 +53,7 @@ def frame(request: HttpRequest, token: str) -> HttpResponse:
     found = frames.body(claim["u"], claim["m"], remote=bool(claim["r"])) if claim else None
     if claim is None or found is None:
         raise Http404
-    nonce = secrets.token_urlsafe(16)
-    dark = request.GET.get("ground") == "dark"
-    # one host for both: whatever name it was asked by; a content host of its own: the app's fixed address
-    here = f"{request.scheme}://{request.get_host()}"
-    origin = settings.SITE_URL if settings.CONTENT_ORIGIN else here
-    html = document.frame_document(
-        found.clean,
-        nonce=nonce,
-        app_origin=origin,
-        theme="dark" if dark else _THEMES.get(found.theme, "auto"),
-        paper=found.paper and not dark,
-        lang="",
-        direction="auto",
-    )
-    response = HttpResponse(html)
-    own = headers.frame_headers(
-        nonce=nonce,
-        app_origin=origin,
-        content_origin=settings.CONTENT_ORIGIN or origin,
-        remote=bool(claim["r"]),
-        path=request.path.rstrip("/"),
-    )
-    return with_own_policy(response, own)
+    return framed(request, found, remote=bool(claim["r"]), dark=request.GET.get("ground") == "dark")
 
 
 @xframe_options_exempt
@@ -88,7 +62,7 @@ def inline_part(request: HttpRequest, token: str, path: str) -> StreamingHttpRes
     """A picture inside a message's text, by the same token as the text."""
     claim = reading.read_frame_token(token)
     found = frames.part(claim["u"], claim["m"], path) if claim else None
-    if found is None or found.content_type not in _PICTURES or not found.digest:
+    if found is None or found.content_type not in headers.PICTURES or not found.digest or not showable(found):
         raise Http404
     response = stored(request, found.account_id, found.digest)
     own = headers.download_headers(found.filename, found.content_type, inline=True)
