@@ -1,15 +1,13 @@
-"""When pictures of other servers are shown: this once, for a sender, in general, and where nothing of it counts."""
+"""Remote images in general, of content cleaned long ago, and the page of trusted senders."""
 
 import re
 from collections.abc import Callable
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from tests import factories
-from tests.support.newsletters import FORGED, SENDER, VOUCHED, newsletter
+from tests.support.newsletters import FORGED, URL, VOUCHED, decide, newsletter, page, shows
 from webmail.jobs import Job
 from webmail.models import Mailbox, MessageBody, Placement, SenderTrust
 from webmail.queries import remote_images as reading
@@ -18,183 +16,13 @@ from webmail.views import remote_images as views
 
 from .conftest import Somebody
 
-URL = "https://img.pier4.test/head.png"
-
-
-def page_url(placement: Placement, **query: str) -> str:
-    address = reverse("mail:thread", args=[placement.account_id, placement.mailbox_id, placement.thread_id])
-    return address + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")
-
-
-def page(of: Somebody, placement: Placement, url: str = "") -> str:
-    return of.client.get(url or page_url(placement)).content.decode()
-
-
-def frame(html: str) -> tuple[str, str]:
-    """The document of the page's frame, and its policy."""
-    found = re.search(r'<iframe[^>]* src="([^"]*)"', html)
-    assert found
-    response = Client().get(found[1])
-    return response.content.decode(), response.headers["Content-Security-Policy"]
-
-
-def shows(html: str) -> bool:
-    document, policy = frame(html)
-    asked, allowed = '<img src="/i/' in document.replace('alt="picture" ', ""), "/i/" in policy
-    assert asked == allowed
-    assert "img.pier4.test" not in document
-    return asked
-
-
-def decide(of: Somebody, placement: Placement, do: str, back: str = "", **fields: str) -> str:
-    """Where the form leads."""
-    response = of.client.post(
-        reverse("mail:images", args=[placement.message_id]), {"do": do, "next": back or page_url(placement), **fields}
-    )
-    assert response.status_code == 302
-    return str(response.headers["Location"])
-
-
-# --- S12, S13: held back, shown again by the server ------------------------------------------------------------------
-
-
-def test_s13_pictures_are_held_back_and_counted(alice: Somebody) -> None:
-    body = (
-        f'<img src="{URL}"><img src="https://b.test/"><td background="https://b.test/g">'
-        '<img src="https://t.test/p.gif" width="1" height="1">'
-    )
-    placement = newsletter(alice.inbox, body=body)
-    html = page(alice, placement)
-    assert not shows(html)
-    assert "2 remote images hidden" in html
-    assert "1 tracker stopped" in html
-
-
-def test_background_pictures_are_said_to_be_left_out(alice: Somebody) -> None:
-    placement = newsletter(alice.inbox, body='<table background="https://b.test/g"><tr><td>x</td></tr></table>')
-    html = page(alice, placement)
-    assert "1 background picture left out" in html
-    assert "Show images" not in html
-
-
-def test_s12_shown_once_the_server_renders_the_message_anew(alice: Somebody) -> None:
-    placement = newsletter(alice.inbox, URL)
-    assert not shows(page(alice, placement))
-    shown = decide(alice, placement, "show")
-    assert shows(page(alice, placement, shown))
-    assert not shows(page(alice, placement))  # the page without that address
-    assert not SenderTrust.objects.exists()
-    assert decide(alice, placement, "hide", shown) == page_url(placement)
-
-
-def test_what_is_stored_stays_as_it_was_cleaned(alice: Somebody) -> None:
-    placement = newsletter(alice.inbox, URL)
-    before = MessageBody.objects.filter(message=placement.message).values()[0]
-    page(alice, placement, decide(alice, placement, "show"))
-    assert MessageBody.objects.filter(message=placement.message).values()[0] == before
-
-
-def test_two_messages_are_shown_each_for_itself(alice: Somebody) -> None:
-    first = newsletter(alice.inbox, URL, flags=0)
-    second = newsletter(alice.inbox, URL, thread=first.thread, flags=0)
-    one = decide(alice, first, "show")
-    both = decide(alice, second, "show", one)
-    only = decide(alice, first, "hide", both)
-    counts = [alice.client.get(url).content.decode().count("Hide images") for url in (one, both, only)]
-    assert counts == [1, 2, 1]
-
-
-def test_the_address_of_another_person_shows_nothing(alice: Somebody, bob: Somebody) -> None:
-    placement = newsletter(alice.inbox, URL)
-    token = reading.once_token(bob.user, placement.message_id)
-    assert not shows(page(alice, placement, page_url(placement, shown=token)))
-    assert not shows(page(alice, placement, page_url(placement, shown="nonsense")))
-
-
-def test_the_form_leads_nowhere_else(alice: Somebody) -> None:
-    placement = newsletter(alice.inbox, URL)
-    for back in ("https://evil.test/", "//evil.test/", "javascript:alert(1)"):
-        assert decide(alice, placement, "show", back).startswith("/?shown=")
-    assert decide(alice, placement, "show", "/search/?q=a+b&q=%C3%A4").startswith("/search/?q=a+b&q=%C3%A4&shown=")
-
-
-def test_htmx_gets_the_region_where_it_stood(alice: Somebody) -> None:
-    placement = newsletter(alice.inbox, URL)
-    fields = {"do": "show", "next": page_url(placement)}
-    url = reverse("mail:images", args=[placement.message_id])
-    response = alice.client.post(url, fields, headers={"HX-Request": "true"}, follow=True)
-    html = response.content.decode()
-    assert "<html" not in html
-    assert 'id="reading"' in html
-    assert shows(html)
-
-
-# --- S15: for a sender -----------------------------------------------------------------------------------------------
-
-
-def test_s15_always_is_for_an_address_that_is_vouched_for(alice: Somebody) -> None:
-    placement = newsletter(alice.inbox, URL, results=VOUCHED)
-    assert f"Always show from {SENDER[1]}" in page(alice, placement)
-    decide(alice, placement, "always")
-    html = page(alice, placement)
-    assert shows(html)
-    assert "Stop showing" in html
-    later = newsletter(alice.inbox, URL, results=VOUCHED)
-    assert shows(page(alice, later))
-    decide(alice, later, "never")
-    assert not shows(page(alice, placement))
-
-
-@pytest.mark.parametrize("results", ["", FORGED, "mx.elsewhere.example; dmarc=pass header.from=pier4.example"])
-def test_s15_who_only_says_to_be_the_sender_is_not(alice: Somebody, results: str) -> None:
-    SenderTrust.objects.create(user=alice.user, address=SENDER[1])
-    placement = newsletter(alice.inbox, URL, results=results)
-    html = page(alice, placement)
-    assert not shows(html)
-    assert "Always show" not in html
-    assert "Show images" in html
-
-
-@pytest.mark.parametrize("results", ["", FORGED])
-def test_s15_always_cannot_be_said_of_anybody_else(alice: Somebody, results: str) -> None:
-    decide(alice, newsletter(alice.inbox, URL, results=results), "always")
-    assert not SenderTrust.objects.exists()
-
-
-@pytest.mark.parametrize("role", ["junk", "trash"])
-def test_s15_nothing_said_before_counts_in_spam_and_trash(alice: Somebody, role: str) -> None:
-    box = alice.trash if role == "trash" else factories.mailbox(alice.account, "junk")
-    SenderTrust.objects.create(user=alice.user, address=SENDER[1])
-    User.objects.filter(pk=alice.user.pk).update(hide_remote_images=False)
-    placement = newsletter(box, URL, results=VOUCHED)
-    html = page(alice, placement)
-    assert not shows(html)
-    assert "Always show" not in html
-    once = page(alice, placement, decide(alice, placement, "show"))
-    assert shows(once) == (role == "trash")
-    assert ("Show images" in html) == (role == "trash")
-
-
-def test_s15_trust_is_of_one_person(alice: Somebody, bob: Somebody) -> None:
-    decide(alice, newsletter(alice.inbox, URL, results=VOUCHED), "always")
-    assert not shows(page(bob, newsletter(bob.inbox, URL, results=VOUCHED)))
-
-
-def test_the_case_of_an_address_does_not_matter(alice: Somebody) -> None:
-    placement = newsletter(alice.inbox, URL, results=VOUCHED)
-    placement.message.from_address = "Amara@Pier4.example"
-    placement.message.save(update_fields=["from_address"])
-    decide(alice, placement, "always")
-    assert shows(page(alice, newsletter(alice.inbox, URL, results=VOUCHED)))
-
-
 # --- in general ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("results", "shown"), [("", True), (VOUCHED, True), (FORGED, False)])
 def test_who_wants_all_images_gets_them_except_from_forgers(alice: Somebody, results: str, shown: bool) -> None:
     User.objects.filter(pk=alice.user.pk).update(hide_remote_images=False)
-    html = page(alice, newsletter(alice.inbox, URL, results=results))
+    html = page(alice.client, newsletter(alice.inbox, URL, results=results))
     assert shows(html) == shown
     assert ("Show images" in html) != shown
 
@@ -214,10 +42,10 @@ def test_older_content_is_read_again_when_its_pictures_are_wanted(
 ) -> None:
     placement = newsletter(alice.inbox, URL)
     MessageBody.objects.update(image_urls=[], clean_version=SINCE_VERSION - 1, clean_html="<p>News</p>")
-    decide(alice, placement, "show")
+    decide(alice.client, placement, "show")
     assert asked == [(Job.FETCH_BODY, placement.message_id)]
     asked.clear()
-    decide(alice, newsletter(alice.inbox, URL), "show")
+    decide(alice.client, newsletter(alice.inbox, URL), "show")
     assert asked == []
 
 

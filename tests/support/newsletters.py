@@ -1,6 +1,10 @@
-"""Messages with pictures on other servers, stored as the sync stores them."""
+"""Messages with pictures on other servers, stored as the sync stores them, and what pages make of them."""
 
+import re
 from typing import Any
+
+from django.test import Client
+from django.urls import reverse
 
 from tests import factories
 from webmail.models import Mailbox, MessageBody, Placement
@@ -8,6 +12,7 @@ from webmail.render.html import SANITIZER_VERSION, sanitize
 from webmail.render.pictures import Places
 from webmail.render.values import Policy
 
+URL = "https://img.pier4.test/head.png"
 SENDER = ("Amara Okafor", "amara@pier4.example")
 BELIEVED = "mx.harbourlane.example"  # the service whose results count for the accounts of these messages
 VOUCHED = f"{BELIEVED}; dmarc=pass header.from=pier4.example"
@@ -33,3 +38,37 @@ def newsletter(box: Mailbox, *urls: str, body: str = "", results: str = "", **fi
         image_urls=places.urls,
     )
     return placement
+
+
+def page_url(placement: Placement, **query: str) -> str:
+    address = reverse("mail:thread", args=[placement.account_id, placement.mailbox_id, placement.thread_id])
+    return address + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")
+
+
+def page(client: Client, placement: Placement, url: str = "") -> str:
+    return client.get(url or page_url(placement)).content.decode()
+
+
+def frame(html: str) -> tuple[str, str]:
+    """The document of the page's frame, and its policy."""
+    found = re.search(r'<iframe[^>]* src="([^"]*)"', html)
+    assert found
+    response = Client().get(found[1])
+    return response.content.decode(), response.headers["Content-Security-Policy"]
+
+
+def shows(html: str) -> bool:
+    document, policy = frame(html)
+    asked, allowed = '<img src="/i/' in document.replace('alt="picture" ', ""), "/i/" in policy
+    assert asked == allowed
+    assert "img.pier4.test" not in document
+    return asked
+
+
+def decide(client: Client, placement: Placement, do: str, back: str = "", **fields: str) -> str:
+    """Where the form leads."""
+    response = client.post(
+        reverse("mail:images", args=[placement.message_id]), {"do": do, "next": back or page_url(placement), **fields}
+    )
+    assert response.status_code == 302
+    return str(response.headers["Location"])

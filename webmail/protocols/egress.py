@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
-from webmail.protocols.errors import HostNotAllowed, MailServerError, ProtocolViolation, Unreachable, classify
+from webmail.protocols.errors import ConnectionLost, HostNotAllowed, MailServerError, ProtocolViolation, classify
 from webmail.protocols.net import Endpoint, Resolver, dial, system_resolver
 
 USER_AGENT = "Mozilla/5.0 (compatible; MailroomImageProxy)"
@@ -157,14 +157,14 @@ def _body(answer: http.client.HTTPResponse, largest: int) -> bytes:
             raise ProtocolViolation("too large")
         parts.append(part)
     if answer.length:
-        raise Unreachable("the answer was cut off")
+        raise ConnectionLost("the answer was cut off")
     return b"".join(parts)
 
 
 def _dialled(target: Target, ends: float, detour: int | None, resolver: Resolver) -> socket.socket:
     left = ends - time.monotonic()
     if left <= 0:
-        raise Unreachable("no answer in time")
+        raise ConnectionLost("no answer in time")
     wait = min(CONNECT_TIMEOUT, left)
     if detour is not None:
         return dial(Endpoint(LOOPBACK, detour, "starttls", allow_private=True), connect_timeout=wait, read_timeout=wait)
@@ -228,9 +228,9 @@ class _Dripping(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # a memoryview is what it is given
         left = self._ends - time.monotonic()
         if left <= 0:
-            raise Unreachable("no answer in time")
+            raise ConnectionLost("no answer in time")
         self._sock.settimeout(left)
         try:
             return self._sock.recv_into(buffer)
         except TimeoutError:
-            raise Unreachable("no answer in time") from None
+            raise ConnectionLost("no answer in time") from None

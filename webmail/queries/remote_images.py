@@ -23,7 +23,7 @@ from .trust import verdict
 
 SHOWN_SALT = "webmail.images-shown-once"
 SHOWN_SECONDS = 3600
-TRY_AGAIN = timedelta(minutes=10)  # what failed is asked for again then
+TRY_AGAIN = timedelta(minutes=2)  # what failed is asked for again then
 _AGAINST = {Mailbox.Role.JUNK.value: "junk", Mailbox.Role.TRASH.value: "trash"}
 
 Why = Literal["", "once", "sender", "preference"]

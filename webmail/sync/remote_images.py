@@ -32,7 +32,7 @@ KEPT_FOR = timedelta(days=30)
 MOST_KEPT = 300 * 2**20  # octets for one account; the oldest make way
 CLAIM_LASTS = timedelta(seconds=40)
 TOLD_SECONDS = 60
-UNREACHABLE_SECONDS = 60  # a server that did not answer is left alone for so long
+UNREACHABLE_SECONDS = 60  # a server that could not be connected to is left alone for so long
 BATCH = 500
 State = RemoteImage.State
 
