@@ -61,6 +61,7 @@ def shows(html: str) -> bool:
     document, policy = frame(html)
     asked, allowed = '<img src="/i/' in document.replace('alt="picture" ', ""), "/i/" in policy
     assert asked == allowed
+    assert 'src="i/' not in document  # places are for what is stored
     assert "img.pier4.test" not in document
     return asked
 

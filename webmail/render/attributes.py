@@ -42,7 +42,8 @@ class AttributeFilter:
         self._by_name: dict[str, Callable[[str, str], str | None]] = {
             "style": self._style,
             "href": lambda _tag, value: clean_link(value),
-            "src": lambda _tag, value: self._picture(value),
+            # asked also about elements that go: what they would have loaded is no picture to show or to count
+            "src": lambda tag, value: self._picture(value) if tag == "img" else None,
             "class": lambda _tag, value: _classes(value),
             "bgcolor": self._bgcolor,
             "role": lambda _tag, value: value if value in ("presentation", "none") else None,

@@ -1,10 +1,13 @@
 """Pictures of other servers as places: what is stored loads nothing, what is shown comes from the proxy alone."""
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.unit.render import vectors
+from tests.unit.render.oracle import objections
 from webmail.render.html import sanitize
 from webmail.render.pictures import MOST_PICTURES, Places, key_of, url_of, with_pictures, without_pictures
 from webmail.render.values import CleanHtml, Policy
@@ -49,6 +52,15 @@ def test_mail_cannot_write_a_place_itself(forged: str) -> None:
     assert (SRC.findall(clean.html), urls) == ([], [])
 
 
+def test_only_pictures_are_counted_and_kept() -> None:
+    """Not what elements that are taken out would have loaded."""
+    clean, urls = stored(
+        '<img src="https://a.example/1"><iframe src="https://a.example/2"></iframe><video src="https://a.example/3">'
+        '</video><embed src="https://a.example/4"><input type=image src="https://a.example/5">'
+    )
+    assert (clean.remote_images, urls) == (1, ["https://a.example/1"])
+
+
 def test_the_same_picture_is_one_and_very_many_are_not_shown() -> None:
     html = "".join(f'<img src="https://a.example/{number}">' for number in range(MOST_PICTURES + 9))
     clean, urls = stored(html * 2)
@@ -64,6 +76,23 @@ def test_s13_no_vector_leaves_a_foreign_address_in_what_is_shown() -> None:
         clean, _urls = stored(html[start : start + 20_000])
         assert all(src.startswith(("data:", "c/")) for src in SRC.findall(without_pictures(clean.html)))
         assert all(src.startswith(("data:", "c/", "/i/")) for src in SRC.findall(with_pictures(clean.html, proxied)))
+
+
+@pytest.mark.parametrize("vector", vectors.ALL)
+def test_what_is_shown_is_as_clean_as_what_was_stored(vector: str) -> None:
+    clean, _urls = stored(vectors.filled(vector))
+    for html in (without_pictures(clean.html), with_pictures(clean.html, lambda key: "https://own.test/i/token")):
+        assert objections(CleanHtml(html=html, stylesheet=clean.stylesheet)) == []
+
+
+def test_s13_public_leaks_shown_come_from_the_proxy_alone() -> None:
+    root = os.environ.get("MAILROOM_CORPUS")
+    if not root:
+        pytest.skip("MAILROOM_CORPUS does not name a folder of public test data")
+    clean, urls = stored((Path(root) / "html" / "httpleaks.html").read_text(encoding="utf-8"))
+    assert urls
+    assert set(SRC.findall(with_pictures(clean.html, proxied))) == {proxied(key_of(url)) for url in urls}
+    assert SRC.findall(without_pictures(clean.html)) == []
 
 
 def test_s08_cleaning_once_more_changes_nothing_else() -> None:
