@@ -142,11 +142,17 @@ def tab(browser: Browser) -> Iterator[Page]:
 
 
 def show_in_frames(
-    tab: Page, sites: Sites, *, headers: dict[str, str], sandbox: str | None, app_policy: str
+    tab: Page,
+    sites: Sites,
+    *,
+    headers: dict[str, str],
+    sandbox: str | None,
+    app_policy: str,
+    bodies: list[str] | None = None,
 ) -> list[str]:
-    """Every body unsanitized in a frame of its own, a batch to a page; returns what scripts reported."""
+    """Every body as it is in a frame of its own, a batch to a page; returns what scripts reported."""
     attribute = "" if sandbox is None else f' sandbox="{sandbox}"'
-    hostile = sites.hostile_bodies()
+    hostile = sites.hostile_bodies() if bodies is None else bodies
     reported: list[str] = []
     for start in range(0, len(hostile), BATCH):
         frames = []
