@@ -9,6 +9,7 @@ from tests.bench.mailbag import Mailbag
 from tests.bench.registry import Row, Times, bench
 from tests.bench.servers import Servers
 from tests.support.bombs import costs
+from tests.support.worst_texts import worst
 
 SIZE = 200_000
 NEWSLETTERS = 40
@@ -55,6 +56,14 @@ def bombs(servers: Servers) -> list[Row]:
         Row(f"bombs: {largest}", found[largest].megabytes, "MB", 256),
         Row("bombs", len(found), "messages"),
     ]
+
+
+@bench("patterns", "ms", 250)
+def patterns(servers: Servers) -> list[Row]:
+    """The slowest function that reads a sender's text by patterns, over texts of 100 KB made to hold it up (S51)."""
+    found = worst()
+    slowest = max(found, key=lambda name: found[name][0])
+    return [Row(f"patterns: {slowest}", found[slowest][0] * 1000, "ms", 250), Row("patterns", len(found), "functions")]
 
 
 @bench("parse", "msg/s", 1_500, better="higher")

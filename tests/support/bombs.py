@@ -110,17 +110,21 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 
 def read(raw: bytes) -> int:
-    """The message's way to the page; how many characters there are to show."""
+    """The message's way to the page; how many words, files and explanations there are to show."""
     from functools import partial
 
-    from webmail.mime.parse import encoded_bytes, parse_message
+    from webmail.mime.parse import parse_message
+    from webmail.render.plain import html_to_text
     from webmail.render.text import plain_to_html
-    from webmail.sync.content import read_content
+    from webmail.sync.content import beginning, read_content
 
     parsed = parse_message(raw)
-    content = read_content(parsed.root, partial(encoded_bytes, raw))
+    content = read_content(parsed.root, partial(beginning, raw))
     shown = content.clean if content.clean is not None else plain_to_html(content.text)
-    return len(shown.html) + len(content.parts)
+    pictures = shown.html.count("<img")
+    files = sum(part["role"] == "attachment" for part in content.parts)
+    words = len(html_to_text(shown.html[:100_000]).split())
+    return words + pictures + files + (1 if content.special else 0)
 
 
 def costs(names: Iterable[str] = tuple(BOMBS)) -> dict[str, Cost]:
