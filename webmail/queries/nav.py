@@ -4,7 +4,8 @@ from collections import defaultdict
 from datetime import timedelta
 from functools import lru_cache
 
-from django.db.models import Q, Value
+from django.db import connection
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import time_format
@@ -33,14 +34,27 @@ _ICONS = {
 _ROLE_NAMES = dict(Mailbox.Role.choices)
 _NEEDS = (MailAccount.State.PASSWORD_REFUSED, MailAccount.State.UNREACHABLE, MailAccount.State.FAILING)
 _OPEN = (Outgoing.State.QUEUED, Outgoing.State.SENDING, Outgoing.State.DEFERRED)
+_ACCOUNT = (
+    *("id", "user_id", "label", "address", "protocol", "state", "last_sync_at"),
+    *("progress_done", "progress_total", "progress_rate", "progress_at", "progress_since"),
+)
 _UNDONE = (RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT)
 PATIENCE = timedelta(seconds=60)  # what the server was not told for longer than this is worth a word
+_WORK = """
+SELECT true, outgoing.state FROM webmail_outgoing AS outgoing JOIN webmail_draft AS draft ON draft.id = outgoing.draft_id
+ WHERE outgoing.user_id = %(user)s AND draft.closed_at IS NOT NULL AND outgoing.state = ANY(%(outbox)s)
+ UNION ALL
+(SELECT false, op.state FROM webmail_remoteop AS op JOIN accounts_mailaccount AS account ON account.id = op.account_id
+  WHERE account.user_id = %(user)s
+    AND (op.state = 'failed' OR (op.state = ANY(%(undone)s) AND op.created_at < %(since)s))
+  LIMIT 1000)
+"""  # as `waiting_or_refused` says it
 OUTBOX_NEEDS = (Outgoing.State.FAILED, Outgoing.State.UNKNOWN, Outgoing.State.PARTIAL)
 
 
 def nav(user: User, *, current: str = "", mailbox_id: int = 0) -> Nav:
     """Three queries, however many accounts and folders there are."""
-    accounts = list(access.accounts(user))
+    accounts = list(access.accounts(user).only(*_ACCOUNT))
     by_account: dict[int, list[Mailbox]] = defaultdict(list)
     for mailbox in access.mailboxes(user).only(
         "id", "account_id", "name", "delimiter", "role", "phase", "total", "unread", "subscribed"
@@ -102,10 +116,10 @@ def _shown(mailboxes: list[Mailbox], current: int) -> set[int]:
 
 def _open_work(user: User) -> tuple[list[str], int, int]:
     """States of what is on its way out, how many intents servers refused, how many wait for long. One query."""
-    outbox = Outgoing.objects.filter(user=user, draft__closed_at__isnull=False, state__in=(*_OPEN, *OUTBOX_NEEDS))
-    undone = RemoteOp.objects.filter(waiting_or_refused(user)).order_by()
-    columns = outbox.order_by().values_list(Value(True), "state"), undone.values_list(Value(False), "state")[:1000]
-    rows = list(columns[0].union(columns[1], all=True))
+    values = {"user": user.pk, "outbox": [*_OPEN, *OUTBOX_NEEDS], "undone": [*_UNDONE], "since": timezone.now() - PATIENCE}
+    with connection.cursor() as cursor:
+        cursor.execute(_WORK, values)
+        rows = cursor.fetchall()
     states = [state for leaving, state in rows if not leaving]
     refused = sum(state == RemoteOp.State.FAILED for state in states)
     return [state for leaving, state in rows if leaving], refused, len(states) - refused
