@@ -10,6 +10,7 @@ import "./messages.js";
 import "./palette.js";
 import "./panes.js";
 import "./reveal.js";
+import "./row_actions.js";
 import "./search.js";
 import "./selection.js";
 import "./settings.js";

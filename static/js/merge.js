@@ -59,7 +59,7 @@ function mergeChildren(old, fresh) {
   }
   while (cursor) {
     const next = cursor.nextSibling;
-    if (!kept.has(cursor) && cursor !== reading) cursor.remove();
+    if (!kept.has(cursor) && cursor !== reading && !cursor.matches?.(".row-actions")) cursor.remove();
     cursor = next;
   }
 }

@@ -19,7 +19,7 @@ function move(event) {
     if (Math.abs(dx) < 14) return;
     swipe.moving = true;
   }
-  swipe.dx = one(`[data-do="${meaning(dx)}"]`, swipe.row) ? dx : 0; // a draft can be deleted, not archived
+  swipe.dx = swipe.row.hasAttribute("data-draft") && meaning(dx) === "archive" ? 0 : dx; // a draft can only be deleted
   if (swipe.dx) dress(swipe.row, dx);
   else undress(swipe.row);
 }
@@ -36,7 +36,7 @@ function dress(row, dx) {
     one(".swipe-word", row)?.remove();
     const word = document.createElement("span");
     word.className = "swipe-word";
-    word.append(icon(action === "archive" ? "archive" : "trash", 18), one(`[data-do="${action}"]`, row).getAttribute("aria-label"));
+    word.append(icon(action === "archive" ? "archive" : "trash", 18), one(`[data-do="${action}"]`, one("#row-actions").content).getAttribute("aria-label"));
     row.prepend(word);
   }
   one(".row-link", row).style.translate = `${dx}px`;

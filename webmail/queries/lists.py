@@ -220,8 +220,9 @@ def _row(
 ) -> Row:
     (thread_id, mailbox_id, at, unread, flags, attachment, invite, count, participants, subject, snippet) = record[:11]
     from_name, from_address, people = record[11:14]
-    participants, people = _json(participants), _json(people)
+    participants = _json(participants)
     if outgoing:
+        people = _json(people)
         recipients = people.get("to", []) + people.get("cc", []) + people.get("bcc", [])
         senders = gettext("To %s") % sender_words(recipients, own) if recipients else gettext("No recipient yet")
         from_name, from_address = (recipients or [["", ""]])[0]

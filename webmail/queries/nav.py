@@ -41,12 +41,13 @@ _ACCOUNT = (
 _UNDONE = (RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT)
 PATIENCE = timedelta(seconds=60)  # what the server was not told for longer than this is worth a word
 _WORK = """
-SELECT true, outgoing.state FROM webmail_outgoing AS outgoing JOIN webmail_draft AS draft ON draft.id = outgoing.draft_id
- WHERE outgoing.user_id = %(user)s AND draft.closed_at IS NOT NULL AND outgoing.state = ANY(%(outbox)s)
+SELECT true, outgoing.state
+  FROM webmail_outgoing AS outgoing JOIN webmail_draft AS draft ON draft.id = outgoing.draft_id
+ WHERE outgoing.user_id = %s AND draft.closed_at IS NOT NULL AND outgoing.state = ANY(%s)
  UNION ALL
 (SELECT false, op.state FROM webmail_remoteop AS op JOIN accounts_mailaccount AS account ON account.id = op.account_id
-  WHERE account.user_id = %(user)s
-    AND (op.state = 'failed' OR (op.state = ANY(%(undone)s) AND op.created_at < %(since)s))
+  WHERE account.user_id = %s
+    AND (op.state = 'failed' OR (op.state = ANY(%s) AND op.created_at < %s))
   LIMIT 1000)
 """  # as `waiting_or_refused` says it
 OUTBOX_NEEDS = (Outgoing.State.FAILED, Outgoing.State.UNKNOWN, Outgoing.State.PARTIAL)
@@ -116,13 +117,18 @@ def _shown(mailboxes: list[Mailbox], current: int) -> set[int]:
 
 def _open_work(user: User) -> tuple[list[str], int, int]:
     """States of what is on its way out, how many intents servers refused, how many wait for long. One query."""
-    values = {"user": user.pk, "outbox": [*_OPEN, *OUTBOX_NEEDS], "undone": [*_UNDONE], "since": timezone.now() - PATIENCE}
+    values = {
+        "user": user.pk,
+        "outbox": [*_OPEN, *OUTBOX_NEEDS],
+        "undone": [*_UNDONE],
+        "since": timezone.now() - PATIENCE,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_WORK, values)
         rows = cursor.fetchall()
-    states = [state for leaving, state in rows if not leaving]
+    states = [state for outgoing, state in rows if not outgoing]
     refused = sum(state == RemoteOp.State.FAILED for state in states)
-    return [state for leaving, state in rows if leaving], refused, len(states) - refused
+    return [state for outgoing, state in rows if outgoing], refused, len(states) - refused
 
 
 def waiting_or_refused(user: User) -> Q:

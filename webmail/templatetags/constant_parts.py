@@ -1,11 +1,12 @@
 """Parts of templates that are the same for everybody are put together once in each language.
 
-Invariants: a part is constant only if it is text, or words, addresses, static files and drawings named by literals; what
-depends on the context stays a node of its own. A page prints some two hundred of the former, a few dozen runs of them.
+Invariants: a part is constant only if it is text, or words, addresses, static files and drawings named by literals;
+what depends on the context stays a node of its own. A page prints some two hundred of the former, in a few dozen runs.
 """
 
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakSet
 
 from django.template import Context, Template
 from django.template.base import FilterExpression, Node, NodeList, TextNode, Variable
@@ -23,11 +24,15 @@ LITERAL_TAGS = frozenset({"icon", "unchanging"})  # of `mailroom`: the same resu
 class Loader(cached.Loader):
     """Keeps templates compiled, their constant parts joined."""
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._joined: WeakSet[Template] = WeakSet()
+
     def get_template(self, template_name: str, skip: list[Any] | None = None) -> Template:
         template = super().get_template(template_name, skip)
-        if not getattr(template, "joined", False):
+        if template not in self._joined:
             join_constants(template.nodelist)
-            template.joined = True
+            self._joined.add(template)
         return template
 
 
@@ -43,7 +48,9 @@ class Constant(Node):
         language = get_language()
         text = self.known.get(language)
         if text is None:
-            text = self.known[language] = SafeString("".join(node.render_annotated(context) for node in self.nodes))
+            text = self.known[language] = SafeString(
+                "".join(str(node.render_annotated(context)) for node in self.nodes)
+            )
         return text
 
     def render_annotated(self, context: Context) -> SafeString:
