@@ -117,14 +117,9 @@ def _shown(mailboxes: list[Mailbox], current: int) -> set[int]:
 
 def _open_work(user: User) -> tuple[list[str], int, int]:
     """States of what is on its way out, how many intents servers refused, how many wait for long. One query."""
-    values = {
-        "user": user.pk,
-        "outbox": [*_OPEN, *OUTBOX_NEEDS],
-        "undone": [*_UNDONE],
-        "since": timezone.now() - PATIENCE,
-    }
+    leaving, undone = [*_OPEN, *OUTBOX_NEEDS], [*_UNDONE]
     with connection.cursor() as cursor:
-        cursor.execute(_WORK, values)
+        cursor.execute(_WORK, [user.pk, leaving, user.pk, undone, timezone.now() - PATIENCE])
         rows = cursor.fetchall()
     states = [state for outgoing, state in rows if not outgoing]
     refused = sum(state == RemoteOp.State.FAILED for state in states)
