@@ -93,6 +93,14 @@ def test_a_sender_who_was_not_checked_has_no_mark_and_no_line(alice: Somebody) -
     assert "could not verify" in found.check
 
 
+def test_a_check_nobody_believes_names_who_made_it(alice: Somebody) -> None:
+    known(alice)
+    MailServer.objects.update(authentication_names=[])
+    found = panel(alice, arrived(alice))
+    assert (found.level, found.verified) == ("", False)
+    assert found.evidence == (("Not believed", "mx.harbourlane.example"),)
+
+
 def test_nothing_is_said_of_ones_own_mail(alice: Somebody) -> None:
     sent = factories.mailbox(alice.account, "sent")
     placed = arrived(alice, ("Alice", alice.account.address), box=sent, check="fail")

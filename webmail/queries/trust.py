@@ -6,7 +6,7 @@ administrator who names a service (or strikes one out) is obeyed at once, for al
 
 from collections.abc import Collection
 
-from webmail.mime.authentication import Signature, Verdict, covered_fields, judge
+from webmail.mime.authentication import Signature, Verdict, covered_fields, judge, parse_report
 from webmail.models import Message, MessageBody
 
 # What the header parser noted when more than one address, or none, may be meant as the author.
@@ -34,6 +34,11 @@ def verdict(message: Message, trusted: Collection[str]) -> Verdict:
         author=message.from_address,
         ambiguous=not _AMBIGUOUS.isdisjoint(extra.get("warnings", ())),
     )
+
+
+def topmost_service(message: Message) -> str:
+    """Who claims, in the topmost field, to have checked the sender; believed or not. "" when nobody does."""
+    return next((parse_report(value).authserv_id for value in message.extra.get("authentication_results", ())), "")
 
 
 def is_authenticated(message: Message) -> bool:

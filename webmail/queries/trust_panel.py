@@ -105,7 +105,7 @@ def _panel(message: Message, verdict: Verdict, known: Acquaintances) -> TrustPan
         failed=verdict.standing == "failed",
         remarks=tuple(remarks),
         check=_check_words(message, verdict),
-        evidence=tuple(_evidence(verdict)),
+        evidence=tuple(_evidence(message, verdict)),
         links=tuple(links[:_MOST_LINKS]),
         more_links=max(len(links) - _MOST_LINKS, 0),
     )
@@ -227,12 +227,14 @@ def _check_words(message: Message, verdict: Verdict) -> str:
     return gettext("Mailroom could not verify the sender: no mail server it believes has checked.")
 
 
-def _evidence(verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _evidence(message: Message, verdict: Verdict) -> Iterator[tuple[str, str]]:
     for label, results in (("DMARC", verdict.dmarc), ("DKIM", verdict.dkim), ("SPF", verdict.spf)):
         if results:
             yield label, ", ".join(dict.fromkeys(_result_words(result) for result in results[:6]))
     if verdict.services:
         yield gettext("Checked by"), ", ".join(verdict.services[:4])
+    elif name := trust.topmost_service(message):  # so that an administrator can be told whom to name
+        yield gettext("Not believed"), name
 
 
 def _result_words(result: Result) -> str:
