@@ -1,5 +1,8 @@
 """From a part tree to what is kept for reading: packages opened, files in the text, reports, notes."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from tests.support.packing import attached, binary, message_properties, signed, tnef, words
@@ -140,3 +143,17 @@ def test_a_message_nested_200_deep_says_why_it_is_a_file() -> None:
     content = content_of(HEAD + opened + b"\r\nwords")
     assert content.special["notes"] == ["too-deep", "no-text"]
     assert [row["role"] for row in content.parts] == ["attachment"]
+
+
+CORPUS = os.environ.get("MAILROOM_CORPUS", "")
+
+
+@pytest.mark.skipif(not CORPUS, reason="MAILROOM_CORPUS names no folder of public samples")
+def test_no_public_sample_opens_blank_without_a_word() -> None:
+    seen = 0
+    for path in sorted(Path(CORPUS).rglob("*.eml")):
+        content = content_of(path.read_bytes())
+        shown = content.text.strip() or (content.clean is not None and "<img" in content.clean.html)
+        assert shown or content.special.get("notes") or "protection" in content.special, path.name
+        seen += 1
+    assert seen > 100
