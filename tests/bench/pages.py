@@ -64,6 +64,31 @@ def list_first(servers: Servers) -> list[Row]:
     ]
 
 
+@bench("list-singles", "ratio", 1.1)
+def list_singles(servers: Servers) -> list[Row]:
+    """The first page of an inbox whose reader wants messages one by one, beside that of conversations, in turn."""
+    from accounts.models import User
+
+    filled, edge = visit(servers)
+    url = inbox_url(filled)
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    cpu: dict[bool, float] = {True: 0.0, False: 0.0}
+    for _ in range(4):
+        for grouped in (True, False):
+            User.objects.filter(pk=filled.user.pk).update(conversations=grouped)
+            before = cpu_seconds(servers.lives[0])
+            seconds[grouped] += timed(lambda: edge.get(url), repeat=25, warm=2).seconds
+            cpu[grouped] += cpu_seconds(servers.lives[0]) - before
+    if edge.page(url).count('id="t-m') < PAGE:
+        raise RuntimeError("The list does not hold a page of single messages.")
+    middle = {grouped: sorted(taken)[len(taken) // 2] for grouped, taken in seconds.items()}
+    return [
+        Row("list-singles", middle[False] / middle[True], "ratio", 1.1),
+        Row("list-singles time", middle[False] * 1000, "ms", 15),
+        Row("list-singles CPU beside conversations", cpu[False] / cpu[True], "ratio"),
+    ]
+
+
 @bench("list-page-500", "ratio", 1.3)
 def list_page_500(servers: Servers) -> list[Row]:
     """Page 500 beside the first page, measured in turn: deep pages cost what the first one costs."""

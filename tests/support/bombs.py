@@ -122,7 +122,7 @@ def read(raw: bytes) -> int:
     content = read_content(parsed.root, partial(beginning, raw))
     shown = content.clean if content.clean is not None else plain_to_html(content.text)
     pictures = shown.html.count("<img")
-    files = sum(part["role"] == "attachment" for part in content.parts)
+    files = sum(1 for part in content.parts if part["role"] == "attachment")
     words = len(html_to_text(shown.html[:100_000]).split())
     return words + pictures + files + (1 if content.special else 0)
 
