@@ -41,11 +41,15 @@ QUEUES = {
     Job.FETCH_IMAGE: "images",
 }
 
+LASTS = {Job.FETCH_IMAGE: 120}  # seconds in which a job has to begin, or nobody waits for it any more
+
 
 def enqueue(job: Job, *ids: int | str) -> bool:
     """Starts the job now; False when the broker cannot be reached, which the dispatcher's scan makes good."""
     try:
-        app.send_task(job.value, args=list(ids), queue=QUEUES[job], retry=False, ignore_result=True)
+        app.send_task(
+            job.value, args=list(ids), queue=QUEUES[job], retry=False, ignore_result=True, expires=LASTS.get(job)
+        )
     except Exception as error:  # kombu raises its own, redis-py's and OSError
         log.warning("broker unreachable, %s waits for the dispatcher: %s", job.value, type(error).__name__)
         return False

@@ -99,6 +99,28 @@ def test_s14_always_for_a_sender_and_the_second_time_nobody_is_asked(
     assert not {"Referer", "Cookie", "Accept-Language"} & pictures.asked[0].keys()
 
 
+@pytest.mark.parametrize("scripting", [True, False])
+def test_a_trusted_sender_is_removed_and_given_back(
+    live: Live, reader: User, open_page: OpenPage, axe: CheckAxe, scripting: bool
+) -> None:
+    SenderTrust.objects.create(user=reader, address=SENDER[1])
+    client = Client()
+    client.force_login(reader)
+    page = open_page(width=390, scripting=scripting)
+    lend_session(page, live, client)
+    page.goto(live.url + reverse("mail:image_senders"))
+    if scripting:
+        axe(page)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.get_by_role("button", name=f"Remove {SENDER[1]}").click()
+    page.get_by_text("Nobody yet").wait_for()
+    if scripting:
+        axe(page)
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name=f"Remove {SENDER[1]}").wait_for()
+    assert SenderTrust.objects.count() == 1
+
+
 @pytest.mark.allow_console(".")  # what the message's policy refuses is said there
 def test_s13_hostile_mail_with_pictures_shown_reaches_the_proxy_alone(
     live: Live, reader: User, page: "Page", pictures: PictureServer

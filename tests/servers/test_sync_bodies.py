@@ -13,6 +13,7 @@ from tests.servers.sync_rig import imap_account, lock, message, sync
 from tests.support.dovecot import Dovecot
 from webmail import storage
 from webmail.models import Mailbox, Message, MessageBody, MessageSearch, Placement
+from webmail.render.pictures import key_of
 from webmail.services import actions, targets
 from webmail.sync import bodies, warm
 
@@ -59,12 +60,27 @@ def account(dovecot: Dovecot) -> MailAccount:
     return made
 
 
+def test_what_is_read_anew_stays_until_the_new_is_here(account: MailAccount) -> None:
+    message = only(account)
+    bodies.fetch_body(message.pk)
+    older = {"clean_version": 1, "clean_html": "<p>As it was</p>", "image_urls": []}
+    MessageBody.objects.update(**older)
+    MailAccount.objects.update(state="paused")
+    bodies.fetch_body(message.pk)
+    assert MessageBody.objects.values("state", *older).get() == {"state": "here", **older}
+    MailAccount.objects.update(state="working")
+    bodies.fetch_body(message.pk)
+    assert MessageBody.objects.get().image_urls == ["https://t.example/a.png"]
+
+
 def test_a_body_is_fetched_cleaned_and_found(account: MailAccount) -> None:
     bodies.fetch_body(only(account).pk)
     body = MessageBody.objects.get()
     assert (body.state, body.has_html, body.remote_images) == ("here", True, 1)
     assert "script" not in body.clean_html
     assert "c/1.2" in body.clean_html
+    assert body.image_urls == ["https://t.example/a.png"]
+    assert f'src="i/{key_of(body.image_urls[0])}"' in body.clean_html
     assert {part["path"]: part["role"] for part in body.parts} == {"1.1": "html", "1.2": "inline", "2": "attachment"}
     picture = next(part for part in body.parts if part["role"] == "inline")
     assert storage.read(account.pk, picture["digest"]) == PIXEL
