@@ -67,9 +67,9 @@ def list_first(servers: Servers) -> list[Row]:
 @bench("list-singles", "ratio", 1.1)
 def list_singles(servers: Servers) -> list[Row]:
     """The first page of an inbox whose reader wants messages one by one, beside that of conversations, in turn."""
+    filled, edge = visit(servers)
     from accounts.models import User
 
-    filled, edge = visit(servers)
     url = inbox_url(filled)
     seconds: dict[bool, list[float]] = {True: [], False: []}
     cpu: dict[bool, float] = {True: 0.0, False: 0.0}
