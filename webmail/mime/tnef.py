@@ -11,7 +11,7 @@ from typing import Final
 
 from webmail.mime.charset import decode_html, decode_text, storable
 from webmail.mime.filenames import media_type_of, safe_filename, synthesised_filename
-from webmail.mime.rtf import decompress, read_rtf
+from webmail.mime.rtf import LARGEST, decompress, read_rtf
 from webmail.mime.text import safe_line
 
 MOST_FILES = 1_000
@@ -100,6 +100,7 @@ class _Reader:
     def __init__(self) -> None:
         self.files: list[TnefFile] = []
         self.octets = 0
+        self.rich_left = LARGEST  # octets of rich text that may still be unpacked
 
     def open(self, data: bytes, *, level: int) -> Tnef:
         found = Tnef(files=self.files)
@@ -113,13 +114,29 @@ class _Reader:
                     self.take(attachment, level=level)
                     attachment = _Attachment()
                 elif attachment is None:
-                    _describe_message(found, name, value, code_page)
+                    self.describe_message(found, name, value, code_page)
                 else:
                     _describe_file(attachment, name, value, code_page)
         except _Cut:
             pass
         self.take(attachment, level=level)
         return found
+
+    def describe_message(self, found: Tnef, name: int, value: bytes, code_page: str) -> None:
+        if name == _BODY and not found.text:
+            found.text = decode_text(value.rstrip(b"\0"), code_page).replace("\r\n", "\n")
+        elif name == _PROPERTIES:
+            values = dict(_properties(value))
+            _read_body(found, values, code_page)
+            if _RTF in values and not found.html:
+                self.read_rich(found, values[_RTF][1])
+
+    def read_rich(self, found: Tnef, packed: bytes) -> None:
+        """The text that RTF holds, where there is no HTML; all of a package together within one bound."""
+        unpacked = decompress(packed, most=self.rich_left)
+        self.rich_left -= len(unpacked)
+        rtf = read_rtf(unpacked)
+        found.html, found.text = rtf.html, found.text or rtf.text
 
     def take(self, attachment: _Attachment | None, *, level: int) -> None:
         """One attachment is complete: a file, or a message whose text and files are taken in its place."""
@@ -162,15 +179,8 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
         place += 9 + length + 2
 
 
-def _describe_message(found: Tnef, name: int, value: bytes, code_page: str) -> None:
-    if name == _BODY and not found.text:
-        found.text = decode_text(value.rstrip(b"\0"), code_page).replace("\r\n", "\n")
-    elif name == _PROPERTIES:
-        _read_body(found, dict(_properties(value)), code_page)
-
-
 def _read_body(found: Tnef, values: dict[int, tuple[int, bytes]], code_page: str) -> None:
-    """HTML as it was written, else what RTF says, else plain text."""
+    """HTML and plain text as they were written."""
     kind, html = values.get(_HTML, (0, b""))
     told = values.get(_INTERNET_CODE_PAGE, (0, b""))[1]
     page = f"cp{int.from_bytes(told[:4], 'little')}" if told else code_page
@@ -179,11 +189,6 @@ def _read_body(found: Tnef, values: dict[int, tuple[int, bytes]], code_page: str
     text = values.get(_TEXT)
     if text is not None:
         found.text = _string(text[0], text[1], code_page).replace("\r\n", "\n")
-    packed = values.get(_RTF)
-    if packed is not None and not found.html:
-        rtf = read_rtf(decompress(packed[1]))
-        found.html = rtf.html
-        found.text = found.text or rtf.text
 
 
 def _describe_file(attachment: _Attachment, name: int, value: bytes, code_page: str) -> None:
