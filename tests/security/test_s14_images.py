@@ -227,6 +227,7 @@ def test_very_many_pictures_in_a_while_are_not_fetched(
     alice: Somebody, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(image_turns, "IN_A_WINDOW", 2)
+    monkeypatch.setattr(image_turns, "WINDOW_SECONDS", 10**8)  # none ends while the test runs
     pictures.serve("/head.png", picture())
     assert [body(address(alice)) == views.GREY for _ in range(4)] == [False, False, True, True]
     bob = somebody("Bob")
