@@ -26,6 +26,7 @@ class Job(StrEnum):
     SAVE_DRAFT = "webmail.save_draft"
     BULK = "webmail.bulk"
     FETCH_IMAGE = "webmail.fetch_image"
+    UNSUBSCRIBE = "webmail.unsubscribe"
 
 
 QUEUES = {
@@ -39,6 +40,7 @@ QUEUES = {
     Job.SAVE_DRAFT: "send",
     Job.BULK: "interactive",
     Job.FETCH_IMAGE: "images",
+    Job.UNSUBSCRIBE: "images",  # the one queue whose workers connect to web servers
 }
 
 LASTS = {Job.FETCH_IMAGE: 120}  # seconds in which a job has to begin, or nobody waits for it any more

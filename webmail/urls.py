@@ -25,6 +25,7 @@ from webmail.views import (
     searching,
     session,
     settings,
+    unsubscribing,
     unsynced,
 )
 
@@ -45,6 +46,7 @@ mail = [
     path("message/<int:message_id>/download/", acting.download, name="pop_download"),
     path("message/<int:message_id>/headers/", headers.headers, name="headers"),
     path("message/<int:message_id>/images/", remote_images.decide, name="images"),
+    path("message/<int:message_id>/unsubscribe/", unsubscribing.unsubscribe, name="unsubscribe"),
     path("message/<int:message_id>/source/", files.source, name="source"),
     path("message/<int:message_id>/attachment/<str:path>/", files.attachment, name="attachment"),
     path("message/<int:message_id>/attachment/<str:path>/view/", previews.preview, name="preview"),

@@ -1,5 +1,5 @@
 """Pictures of the demo's newsletters, over plain HTTP on loopback: their names end in .example, which nobody owns, so
-Mailroom is told to look for them here. Nothing else is served.
+Mailroom is told to look for them here. Whoever asks to leave one is told that it is done. Nothing else is served.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ import re
 from deploy.demo.content.pictures import picture
 
 _REQUEST = re.compile(rb"GET /(\d{1,6})/(header|item-\d{1,2})\.png HTTP/1\.[01]\r\n")
+_LEAVING = re.compile(rb"POST /leave/[0-9a-zA-Z]{1,80} HTTP/1\.[01]\r\n")
 _HOST = re.compile(rb"\r\nhost: *([a-z0-9.-]{1,80})\r\n", re.IGNORECASE)
 _SIZES = {"header": (1200, 440), "item": (256, 256)}
 PATIENCE = 10.0
@@ -26,6 +27,8 @@ async def serve_pictures(reader: asyncio.StreamReader, writer: asyncio.StreamWri
 
 
 def _answer(head: bytes) -> bytes:
+    if _LEAVING.match(head):
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     request, host = _REQUEST.match(head), _HOST.search(head)
     if request is None or host is None:
         return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

@@ -20,6 +20,7 @@ from .remote_op import Action, RemoteOp
 from .report import ReportedFate
 from .sender_trust import SenderTrust
 from .thread import MailboxThread, Thread, ThreadRef
+from .unsubscription import Unsubscription
 
 __all__ = [
     "Action",
@@ -43,5 +44,6 @@ __all__ = [
     "SenderTrust",
     "Thread",
     "ThreadRef",
+    "Unsubscription",
     "Upload",
 ]

@@ -1,4 +1,5 @@
-"""The way out to web servers that mail names: one GET at a time, to public addresses alone.
+"""The way out to web servers that mail names: one GET at a time, to public addresses alone, or one POST
+that a person wants.
 
 Invariants: every hop of a redirect is judged like the first (scheme, port, host, each address) and dialled through
 `net`, to the vetted literal; nothing of the person goes along: one fixed User-Agent, no Referer, no cookies, no
@@ -23,6 +24,7 @@ from webmail.protocols.errors import ConnectionLost, HostNotAllowed, MailServerE
 from webmail.protocols.net import Endpoint, Resolver, dial, system_resolver
 
 USER_AGENT = "Mozilla/5.0 (compatible; MailroomImageProxy)"
+POST_AGENT = "Mozilla/5.0 (compatible; Mailroom)"
 PORTS = frozenset({80, 443})
 MOST_REDIRECTS = 3
 CONNECT_TIMEOUT = 5.0
@@ -82,6 +84,44 @@ def get(
     raise ProtocolViolation("too many redirects")
 
 
+def post(
+    url: str,
+    form: bytes,
+    *,
+    patience: float = PATIENCE,
+    detours: Detours = NO_DETOURS,
+    resolver: Resolver = system_resolver,
+) -> int | None:
+    """The status that one POST of an encoded form over https is answered with; None when no answer could be read.
+
+    Redirects are not followed and what the answer holds is not read (RFC 8058 section 3.2). Raises HostNotAllowed,
+    Unreachable, TlsFailed, ConnectionLost only while nothing has been handed over.
+    """
+    ends = time.monotonic() + patience
+    target = parse(url)
+    if target.scheme != "https":
+        raise HostNotAllowed("not https")
+    try:
+        sock = _dialled(target, ends, _detoured(target, detours), _in_time(resolver, ends))
+    except MailServerError:
+        raise
+    except Exception as exc:
+        raise classify(exc) from None
+    fields = (
+        ("Host", target.authority),
+        ("User-Agent", POST_AGENT),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Content-Length", str(len(form))),
+        ("Connection", "close"),
+    )
+    try:
+        return _exchange(sock, target, "POST", fields, ends, form).status
+    except Exception:  # whatever became of it, it may have arrived
+        return None
+    finally:
+        sock.close()
+
+
 def _joined(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
@@ -120,13 +160,7 @@ def _ask(
     """One request and its answer, the connection closed at the end."""
     sock = _dialled(target, ends, detour, resolver)
     try:
-        connection = http.client.HTTPConnection(target.host, target.port)
-        connection.sock = _Channel(sock, ends)  # what http.client uses of a socket
-        connection.putrequest("GET", target.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in _fields(target, accept):
-            connection.putheader(name, value)
-        connection.endheaders()
-        answer = connection.getresponse()
+        answer = _exchange(sock, target, "GET", _fields(target, accept), ends)
         if answer.status in _REDIRECTS and (location := answer.getheader("Location")):
             return _Elsewhere(location.encode("latin-1", "replace").decode("utf-8", "replace"))
         if answer.status != 200:
@@ -134,6 +168,24 @@ def _ask(
         return _body(answer, largest)
     finally:
         sock.close()
+
+
+def _exchange(
+    sock: socket.socket,
+    target: Target,
+    method: str,
+    fields: Sequence[tuple[str, str]],
+    ends: float,
+    body: bytes | None = None,
+) -> http.client.HTTPResponse:
+    """The request written and the head of its answer read. Raises what http.client does."""
+    connection = http.client.HTTPConnection(target.host, target.port)
+    connection.sock = _Channel(sock, ends)  # what http.client uses of a socket
+    connection.putrequest(method, target.path, skip_host=True, skip_accept_encoding=True)
+    for name, value in fields:
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    return connection.getresponse()
 
 
 def _fields(target: Target, accept: str) -> tuple[tuple[str, str], ...]:

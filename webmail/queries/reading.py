@@ -14,11 +14,12 @@ from webmail.mime.threads import base_subject
 from webmail.models import Flag, Mailbox, MailboxThread, Message, MessageBody, Placement, PopUid, Thread
 from webmail.render.headers import PICTURES
 
-from . import labels, previews, remote_images, singles, special, trust_panel
+from . import labels, previews, remote_images, singles, special, trust_panel, unsubscribing
 from .lists import own_addresses, sender_words
 from .nav import display_name
 from .remote_images import RemoteImages
 from .trust_panel import TrustPanel
+from .unsubscribing import WayOut
 from .values import AddressLine, AttachmentChip, LeftOnServer, ReadMessage, ReadThread
 
 FRAME_SALT = "webmail.frame"  # purpose of the token in a frame's address; good for nothing else
@@ -44,6 +45,7 @@ def conversation(
     images = remote_images.of_messages(user, placements, once)
     told = special.context_of(thread.account_id, [placement.message for placement in placements], own=own)
     panels = trust_panel.panels(user, thread, placements, own=own)
+    ways_out = unsubscribing.of_messages(thread.account, placements)
     messages = tuple(
         _message(
             user,
@@ -54,6 +56,7 @@ def conversation(
             told=told,
             images=images,
             panels=panels,
+            ways_out=ways_out,
         )
         for placement in placements
     )
@@ -165,6 +168,7 @@ def _message(
     told: special.Context,
     images: Mapping[int, RemoteImages],
     panels: Mapping[int, TrustPanel],
+    ways_out: Mapping[int, WayOut],
 ) -> ReadMessage:
     message = placement.message
     remote = images.get(message.pk)
@@ -207,7 +211,7 @@ def _message(
         reply_all_url=f"{compose}?reply={message.pk}&mode=all" if len(_others(people, own)) > 1 else "",
         forward_url=f"{compose}?reply={message.pk}&mode=forward",
         source_url=reverse("mail:source", args=[message.pk]),
-        unsubscribe=bool(message.extra.get("list_unsubscribe")),
+        way_out=ways_out.get(message.pk),
         is_plain=body is not None and not body.has_html,
         html_frame=body is not None and body.has_html and body.designed,
         folder=display_name(placement.mailbox),

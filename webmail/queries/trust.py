@@ -54,8 +54,13 @@ def signed_fields(message: Message) -> frozenset[str]:
 
     Empty until the content has been fetched. Reads ``message.account.incoming`` and ``message.body``.
     """
+    return fields_signed(message, message.account.incoming.believed)
+
+
+def fields_signed(message: Message, trusted: Collection[str]) -> frozenset[str]:
+    """``signed_fields`` where many messages of one account are asked about; reads ``message.body``."""
     body: MessageBody | None = getattr(message, "body", None)
     if body is None or not body.signatures:
         return frozenset()
     found = [Signature(domain, selector, start, tuple(names)) for domain, selector, start, names in body.signatures]
-    return covered_fields(verdict(message, message.account.incoming.believed), found)
+    return covered_fields(verdict(message, trusted), found)

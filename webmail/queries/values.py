@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .remote_images import RemoteImages
+    from .unsubscribing import WayOut
 
 from .special import NOTHING, Special
 from .trust_panel import TrustPanel
@@ -190,7 +191,7 @@ class ReadMessage:
     reply_all_url: str
     forward_url: str
     source_url: str
-    unsubscribe: bool
+    way_out: "WayOut | None"
     is_plain: bool
     html_frame: bool
     folder: str = ""

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import MailAccount
 from webmail.jobs import Job, enqueue
-from webmail.models import BulkJob, Draft, Mailbox, MessageBody, Outgoing
+from webmail.models import BulkJob, Draft, Mailbox, MessageBody, Outgoing, Unsubscription
 
 CLAIM_LASTS = timedelta(seconds=60)  # a queued job that nobody took up by then is queued again
 WANTED_AGAIN = timedelta(seconds=10)
@@ -107,6 +107,14 @@ def forgotten_bulk() -> list[int]:
     return list(due.values_list("pk", flat=True)[:AT_ONCE])
 
 
+def forgotten_unsubscriptions() -> list[int]:
+    """Lists that a person wants asked and no worker has asked yet."""
+    due = Unsubscription.objects.filter(
+        state=Unsubscription.State.WAITING, changed_at__lte=timezone.now() - WANTED_AGAIN
+    )
+    return list(due.values_list("pk", flat=True)[:AT_ONCE])
+
+
 class Repeats:
     """Keeps a job from being queued every second while it waits or runs."""
 
@@ -140,6 +148,7 @@ def dispatch(repeats: Repeats, *, put: Enqueue = enqueue) -> int:
         (Job.SAVE_DRAFT, due_drafts()),
         (Job.FETCH_BODY, forgotten_bodies()),
         (Job.BULK, forgotten_bulk()),
+        (Job.UNSUBSCRIBE, forgotten_unsubscriptions()),
     ):
         for pk in repeats.fresh(job, ids):
             if put(job, pk):

@@ -1,10 +1,15 @@
-"""Shell of the image proxy's job. A queue of its own: other people's web servers are slow, and decoding takes time."""
+"""Shells of the jobs that talk to web servers. A queue of its own: those are slow, and decoding pictures takes time."""
 
 from webmail.celery import app
 from webmail.jobs import Job
-from webmail.sync import remote_images
+from webmail.sync import remote_images, unsubscribing
 
 
 @app.task(name=Job.FETCH_IMAGE.value)
 def fetch_image(message_id: int, key: str) -> None:
     remote_images.fetch_image(message_id, key)
+
+
+@app.task(name=Job.UNSUBSCRIBE.value)
+def unsubscribe(unsubscription_id: int) -> None:
+    unsubscribing.ask_list(unsubscription_id)

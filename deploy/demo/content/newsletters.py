@@ -91,8 +91,15 @@ def _issue(paper: Paper, reader: Person, words: tuple[str, ...], *, number: int,
             ("List-Unsubscribe", f"<mailto:leave@{paper.domain}?subject={token}>,\r\n <{unsubscribe}>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
             ("Precedence", "bulk"),
+            ("DKIM-Signature", _signature(paper.domain, token)),
         ),
     )
+
+
+def _signature(domain: str, token: str) -> str:
+    """What it claims to cover is read; that it holds is the word of the demo's mail server."""
+    covers = "from:to:subject:list-unsubscribe:list-unsubscribe-post"
+    return f"v=1; a=rsa-sha256; d={domain}; s=post;\r\n h={covers};\r\n b={token}"
 
 
 def _plain(paper: Paper, words: tuple[str, ...], *, number: int, unsubscribe: str) -> str:
