@@ -15,7 +15,6 @@ from django.template.library import SimpleNode
 from django.template.loaders import cached
 from django.templatetags.i18n import TranslateNode
 from django.templatetags.static import StaticNode
-from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 LITERAL_TAGS = frozenset({"icon", "unchanging"})  # of `mailroom`: the same result for the same literals
@@ -42,18 +41,16 @@ class Constant(Node):
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
         self.token, self.origin = nodes[0].token, nodes[0].origin
-        self.known: dict[str | None, SafeString] = {}
+        self.known: dict[str | None, str] = {}
 
-    def render(self, context: Context) -> SafeString:
+    def render(self, context: Context) -> str:
         language = get_language()
         text = self.known.get(language)
         if text is None:
-            text = self.known[language] = SafeString(
-                "".join(str(node.render_annotated(context)) for node in self.nodes)
-            )
+            text = self.known[language] = "".join([str(node.render_annotated(context)) for node in self.nodes])
         return text
 
-    def render_annotated(self, context: Context) -> SafeString:
+    def render_annotated(self, context: Context) -> str:
         return self.render(context)
 
 
