@@ -27,7 +27,7 @@ background:LINE;color:INK2;font:600 14px/14px system-ui,sans-serif;cursor:pointe
 .m-quote>summary::before{content:"···" / QUOTELABEL}
 .m-quote>summary:focus-visible{outline:2px solid ACCENT;outline-offset:2px}
 @media (max-width:640px){
-#paper img{max-width:calc(100vw - 32px)!important}
+#paper img{max-width:100%!important}
 #paper img:not([width="1"]){height:auto!important}
 #paper table{max-width:100%!important}
 }
