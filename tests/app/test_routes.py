@@ -84,6 +84,7 @@ OWNED: dict[str, Arguments] = {
     "source": lambda a: [a.placement.message_id],
     "images": lambda a: [a.placement.message_id],
     "unsubscribe": lambda a: [a.placement.message_id],
+    "receipt": lambda a: [a.placement.message_id],
     "attachment": lambda a: [a.placement.message_id, "2"],
     "attachments": lambda a: [a.placement.message_id],
     "preview": lambda a: [a.placement.message_id, "2"],
@@ -134,7 +135,17 @@ OPEN: dict[str, Arguments] = {
     "print": lambda a: [frame_token(a.user, a.placement.message_id)],
 }
 BY_TOKEN = {"frame", "inline_part", "image", "print", "file", "nested", "nested_part"}
-POST_ONLY = {"images", "unsubscribe", "image_sender_restore", "act", "undo", "undo_newest", "signout", "pop_download"}
+POST_ONLY = {
+    "images",
+    "unsubscribe",
+    "receipt",
+    "image_sender_restore",
+    "act",
+    "undo",
+    "undo_newest",
+    "signout",
+    "pop_download",
+}
 WORDS = {"unsynced_all": ["retry"], "image_sender_restore": ["token"]}
 
 

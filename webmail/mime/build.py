@@ -61,12 +61,26 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class MachinePart:
+    """What programs read beside the text: a receipt (RFC 8098), an answer to an invitation (RFC 6047).
+
+    `multipart` is the subtype that holds both. Parameters are constants as `parameterised` takes them.
+    """
+
+    multipart: str
+    media_type: str
+    text: str
+    parameters: tuple[str, ...] = ()
+    multipart_parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Composition:
     """Everything a message is made of. Identifiers are without angle brackets; `date` is aware.
 
     `references` are those of the message being answered, `in_reply_to` is its own identifier. Without `text` the plain
     alternative is made from `html`. `boundary_seed` is random and secret until sending. `extra` names are from
-    `EXTRA_HEADERS`.
+    `EXTRA_HEADERS`. With a `machine` part there are no attachments.
     """
 
     from_: tuple[Address, ...]
@@ -85,6 +99,7 @@ class Composition:
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+    machine: MachinePart | None = None
 
 
 def new_message_id(domain: str, random: bytes) -> str:
@@ -202,6 +217,10 @@ def _body(composition: Composition) -> _Entity:
             members = [rich, *(_file_entity(item, inline=True) for item in pictures)]
             rich = _multipart("related", members, next(boundaries), ' type="text/html"')
         body = _multipart("alternative", [body, rich], next(boundaries))
+    machine = composition.machine
+    if machine is not None:
+        members = [body, _machine_entity(machine)]
+        return _multipart(machine.multipart, members, next(boundaries), *machine.multipart_parameters)
     if files:
         body = _multipart("mixed", [body, *(_file_entity(item, inline=False) for item in files)], next(boundaries))
     return body
@@ -230,11 +249,18 @@ def _text_entity(subtype: str, text: str, *parameters: str) -> _Entity:
     encoding, octets = encode_text(crlf(text))
     head = parameterised("Content-Type", f"text/{subtype}", [" charset=utf-8", *parameters])
     head += header("Content-Transfer-Encoding", [" " + encoding])
+    return _Entity(head, lambda out: _write_all(out, octets))
 
-    def write(out: BinaryIO) -> None:
-        out.write(octets if octets.endswith(CRLF) else octets + CRLF)
 
-    return _Entity(head, write)
+def _machine_entity(machine: MachinePart) -> _Entity:
+    encoding, octets = encode_text(crlf(machine.text))
+    head = parameterised("Content-Type", machine.media_type, list(machine.parameters))
+    head += header("Content-Transfer-Encoding", [" " + encoding])
+    return _Entity(head, lambda out: _write_all(out, octets))
+
+
+def _write_all(out: BinaryIO, octets: bytes) -> None:
+    out.write(octets if octets.endswith(CRLF) else octets + CRLF)
 
 
 def _file_entity(item: Attachment, *, inline: bool) -> _Entity:

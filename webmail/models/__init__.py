@@ -11,6 +11,7 @@ from .correspondent import Correspondent
 from .draft import Draft, Upload
 from .mailbox import Mailbox
 from .message import Message, MessageSearch
+from .message_answer import MessageAnswer
 from .outgoing import Outgoing, OutgoingRecipient
 from .placement import Flag, Placement
 from .pop_copy import PopCopy
@@ -31,6 +32,7 @@ __all__ = [
     "Mailbox",
     "MailboxThread",
     "Message",
+    "MessageAnswer",
     "MessageBody",
     "MessageSearch",
     "Outgoing",

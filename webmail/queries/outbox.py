@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from accounts.models import User
 from webmail.mime.html_text import html_to_text
 from webmail.mime.identifiers import normalise_id
-from webmail.models import Outgoing, OutgoingRecipient
+from webmail.models import MessageAnswer, Outgoing, OutgoingRecipient
 
 from . import special
 from .nav import OUTBOX_NEEDS
@@ -292,7 +292,11 @@ def _actions(outgoing: Outgoing, people: list[OutgoingRecipient]) -> tuple[OutAc
     if outgoing.state == State.DEFERRED:
         leave_them = (OutAction("settle", _("Leave them out")),) if outgoing.sent_at else ()
         return OutAction("retry", _("Try now"), main=True), *edit, *leave_them
-    if outgoing.state == State.QUEUED and outgoing.claim is None and writable:
+    if (
+        outgoing.state == State.QUEUED
+        and outgoing.claim is None
+        and (writable or MessageAnswer.objects.filter(outgoing=outgoing).exists())
+    ):
         return (OutAction("undo", _("Take it back"), main=True),)
     return ()
 

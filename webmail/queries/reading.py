@@ -14,9 +14,10 @@ from webmail.mime.threads import base_subject
 from webmail.models import Flag, Mailbox, MailboxThread, Message, MessageBody, Placement, PopUid, Thread
 from webmail.render.headers import PICTURES
 
-from . import labels, previews, remote_images, singles, special, trust_panel, unsubscribing
+from . import labels, previews, receipts, remote_images, singles, special, trust_panel, unsubscribing
 from .lists import own_addresses, sender_words
 from .nav import display_name
+from .receipts import Receipt
 from .remote_images import RemoteImages
 from .trust_panel import TrustPanel
 from .unsubscribing import WayOut
@@ -46,6 +47,7 @@ def conversation(
     told = special.context_of(thread.account_id, [placement.message for placement in placements], own=own)
     panels = trust_panel.panels(user, thread, placements, own=own)
     ways_out = unsubscribing.of_messages(thread.account, placements)
+    asking = receipts.of_messages(placements, own=own)
     messages = tuple(
         _message(
             user,
@@ -57,6 +59,7 @@ def conversation(
             images=images,
             panels=panels,
             ways_out=ways_out,
+            asking=asking,
         )
         for placement in placements
     )
@@ -169,6 +172,7 @@ def _message(
     images: Mapping[int, RemoteImages],
     panels: Mapping[int, TrustPanel],
     ways_out: Mapping[int, WayOut],
+    asking: Mapping[int, Receipt],
 ) -> ReadMessage:
     message = placement.message
     remote = images.get(message.pk)
@@ -212,6 +216,7 @@ def _message(
         forward_url=f"{compose}?reply={message.pk}&mode=forward",
         source_url=reverse("mail:source", args=[message.pk]),
         way_out=ways_out.get(message.pk),
+        receipt=asking.get(message.pk),
         is_plain=body is not None and not body.has_html,
         html_frame=body is not None and body.has_html and body.designed,
         folder=display_name(placement.mailbox),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .receipts import Receipt
     from .remote_images import RemoteImages
     from .unsubscribing import WayOut
 
@@ -192,6 +193,7 @@ class ReadMessage:
     forward_url: str
     source_url: str
     way_out: "WayOut | None"
+    receipt: "Receipt | None"
     is_plain: bool
     html_frame: bool
     folder: str = ""

@@ -33,6 +33,7 @@ from webmail.sync.body_rows import record_part, write
 from webmail.sync.content import LARGEST_TEXT, beginning, read_content
 from webmail.sync.decoding import Decoder
 from webmail.sync.opening import is_inside
+from webmail.sync.return_path import ASKS, returns_to, returns_to_in
 from webmail.sync.signatures import SignedFields, signed_fields, signed_in
 
 log = logging.getLogger(__name__)
@@ -118,6 +119,8 @@ def keep(message: Message, parsed: ParsedMessage, raw: bytes, *, raw_digest: str
     content = read_content(parsed.root, partial(beginning, raw))
     if parsed.problem:
         content.special["notes"] = list(dict.fromkeys([parsed.problem, *content.special.get("notes", [])]))
+    if message.extra.get(ASKS):
+        content.special |= returns_to(parsed.all_headers)
     digests = {part.path: storage.put(message.account_id, part_bytes(raw, part)) for part in content.pictures}
     digests |= _put_all(message, content.octets)
     write(
@@ -193,6 +196,7 @@ def load(session: Session, message: Message, uid: int) -> None:
         content = read_content(root, partial(_section, session, uid))
         digests = {part.path: _picture(session, message, uid, part) for part in content.pictures}
         signatures = _signatures(session, message, uid)
+        content.special |= _return_path(session, message, uid)
         digests |= _put_all(message, content.octets)
     except CommandFailed as error:
         if error.code not in ("NONEXISTENT", "BAD", error.kind):
@@ -224,6 +228,13 @@ def _signatures(session: Session, message: Message, uid: int) -> list[SignedFiel
     if not message.extra.get("list_unsubscribe_post"):
         return []
     return signed_in(session.fetch_section(uid, "HEADER", max_bytes=MAX_BYTES))
+
+
+def _return_path(session: Session, message: Message, uid: int) -> dict[str, Any]:
+    """Where it came from, of a message that asks for a receipt: nothing else depends on it (RFC 8098 section 2.1)."""
+    if not message.extra.get(ASKS):
+        return {}
+    return returns_to_in(session.fetch_section(uid, "HEADER", max_bytes=MAX_BYTES))
 
 
 def _picture(session: Session, message: Message, uid: int, part: Part) -> str:

@@ -15,8 +15,9 @@ from webmail.models import Draft, Outgoing
 from webmail.queries import access
 from webmail.queries import outbox as reading
 from webmail.queries.nav import nav
-from webmail.services import outbox
+from webmail.services import handing, outbox
 
+from .acting import back_to
 from .composing import to_composer
 from .htmx import page, toast
 from .lists import person, signed_in
@@ -54,6 +55,8 @@ def _page(request: HttpRequest, chosen: Outgoing | None) -> HttpResponse:
 def decide(request: HttpRequest, outgoing_id: int, do: str) -> HttpResponse:
     """``do``: undo or edit (back into the composer), retry, settle (mark as sent, or leave it at that)."""
     outgoing = access.outgoing(signed_in(request), outgoing_id)
+    if do == "undo" and outgoing.draft_id is None and handing.recall(outgoing):
+        return back_to(request, reverse("mail:outbox"))
     if do in ("undo", "edit"):
         return _back(request, outgoing, outbox.take_back(outgoing))
     decision = _DECISIONS.get(do)

@@ -140,7 +140,7 @@ Message-ID: {lost.message_id}
 
 
 def _inline_pictures(clock: Clock) -> Iterator[Placed]:
-    """Pictures inside the HTML by cid: (RFC 2392), beside one that is attached."""
+    """Pictures inside the HTML by cid: (RFC 2392), beside one that is attached; their sender asks for a receipt."""
     host = CHLOE.address.partition("@")[2]
     names = ("contact-dusk.png", "contact-quay.png")
     files = tuple(
@@ -164,6 +164,7 @@ def _inline_pictures(clock: Clock) -> Iterator[Placed]:
             when=clock.at(5, "08:12"),
             text=f"{words[0]}\n\n[picture]\n\n[picture]\n\n{words[1]}\n\nChloé\n",
             html=page,
+            headers=(("Disposition-Notification-To", CHLOE.address),),
             files=(*files, make_file("contact-sheet.pdf")),
         )
         yield received(letter, owner, folder="INBOX")
