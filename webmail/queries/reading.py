@@ -14,7 +14,8 @@ from webmail.mime.threads import base_subject
 from webmail.models import Flag, Mailbox, MailboxThread, Message, MessageBody, Placement, PopUid, Thread
 from webmail.render.headers import PICTURES
 
-from . import labels, previews, receipts, remote_images, singles, special, trust_panel, unsubscribing
+from . import invitations, labels, previews, receipts, remote_images, singles, special, trust_panel, unsubscribing
+from .invitations import InvitationCard
 from .lists import own_addresses, sender_words
 from .nav import display_name
 from .receipts import Receipt
@@ -47,6 +48,7 @@ def conversation(
     told = special.context_of(thread.account_id, [placement.message for placement in placements], own=own)
     panels = trust_panel.panels(user, thread, placements, own=own)
     ways_out = unsubscribing.of_messages(thread.account, placements)
+    inviting = invitations.of_messages(placements, own=own)
     asking = receipts.of_messages(placements, own=own)
     messages = tuple(
         _message(
@@ -60,6 +62,7 @@ def conversation(
             panels=panels,
             ways_out=ways_out,
             asking=asking,
+            inviting=inviting,
         )
         for placement in placements
     )
@@ -173,6 +176,7 @@ def _message(
     panels: Mapping[int, TrustPanel],
     ways_out: Mapping[int, WayOut],
     asking: Mapping[int, Receipt],
+    inviting: Mapping[int, InvitationCard],
 ) -> ReadMessage:
     message = placement.message
     remote = images.get(message.pk)
@@ -217,6 +221,7 @@ def _message(
         source_url=reverse("mail:source", args=[message.pk]),
         way_out=ways_out.get(message.pk),
         receipt=asking.get(message.pk),
+        invitation=inviting.get(message.pk),
         is_plain=body is not None and not body.has_html,
         html_frame=body is not None and body.has_html and body.designed,
         folder=display_name(placement.mailbox),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .invitations import InvitationCard
     from .receipts import Receipt
     from .remote_images import RemoteImages
     from .unsubscribing import WayOut
@@ -194,6 +195,7 @@ class ReadMessage:
     source_url: str
     way_out: "WayOut | None"
     receipt: "Receipt | None"
+    invitation: "InvitationCard | None"
     is_plain: bool
     html_frame: bool
     folder: str = ""

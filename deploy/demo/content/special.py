@@ -13,6 +13,7 @@ from deploy.demo.people import AMARA, AUTHSERV_ID, CHLOE, INGRID, MAREN, NOOR, P
 from deploy.demo.smtp import delivery_trace
 
 DAYS_AHEAD = 3
+ZONE_NAME = "Harbour Lane"  # of the clock, which knows no summer
 
 
 def place_special(clock: Clock) -> Iterator[Placed]:
@@ -58,11 +59,19 @@ def _calendar(clock: Clock, guests: tuple[Person, ...]) -> str:
         "VERSION:2.0",
         "PRODID:-//Atelier Noor//Post 3//EN",
         "METHOD:REQUEST",
+        "BEGIN:VTIMEZONE",
+        f"TZID:{ZONE_NAME}",
+        "BEGIN:STANDARD",
+        "DTSTART:19700101T000000",
+        "TZOFFSETFROM:+0100",
+        "TZOFFSETTO:+0100",
+        "END:STANDARD",
+        "END:VTIMEZONE",
         "BEGIN:VEVENT",
         f"UID:{digest('planning', start.isoformat())}@ateliernoor.example",
         f"DTSTAMP:{stamp(-72)}",
-        f"DTSTART:{stamp(0)}",
-        f"DTEND:{stamp(1.5)}",
+        f"DTSTART;TZID={ZONE_NAME}:{start:%Y%m%dT%H%M%S}",
+        f"DTEND;TZID={ZONE_NAME}:{start + timedelta(hours=1.5):%Y%m%dT%H%M%S}",
         "SUMMARY:Quarterly planning",
         "LOCATION:Room Kestrel\\, or by video",
         f"ORGANIZER;CN={NOOR.name}:mailto:{NOOR.address}",

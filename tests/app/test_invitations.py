@@ -1,0 +1,154 @@
+"""An invitation's card, and the answers that leave through the outbox."""
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from accounts.models import User
+from tests import factories
+from tests.support.newsletters import page, page_url
+from webmail import storage
+from webmail.mime.invitations import read_invitation
+from webmail.models import Mailbox, MessageAnswer, MessageBody, Outgoing, Placement
+
+from .conftest import Somebody
+
+LINES = (
+    "SUMMARY:Quarterly planning",
+    "LOCATION:Room Kestrel",
+    "DTSTART;TZID=Europe/Berlin:20261128T100000",
+    "DTEND;TZID=Europe/Berlin:20261128T113000",
+    "ORGANIZER;CN=Noor:mailto:noor@studio.example",
+    "ATTENDEE;CN=Alice;PARTSTAT=NEEDS-ACTION:mailto:alice@harbourlane.example",
+    "ATTENDEE;CN=Tomasz;PARTSTAT=ACCEPTED:mailto:tomasz@pier4.example",
+)
+
+
+def invitation(box: Mailbox, *lines: str, method: str = "REQUEST") -> Placement:
+    event = ["BEGIN:VCALENDAR", f"METHOD:{method}", "BEGIN:VEVENT", "UID:abc@studio.example", *(lines or LINES)]
+    found = read_invitation("\r\n".join([*event, "END:VEVENT", "END:VCALENDAR"]).encode())
+    assert found is not None
+    placement = factories.message(box, text="Planning", sender=("Noor", "noor@studio.example"))
+    MessageBody.objects.filter(message=placement.message).update(special={"invitation": asdict(found)})
+    return placement
+
+
+def respond(who: Somebody, placement: Placement, do: str, comment: str = "") -> int:
+    url = reverse("mail:invitation", args=[placement.message_id])
+    data = {"do": do, "comment": comment, "next": page_url(placement)}
+    return who.client.post(url, data).status_code
+
+
+def zone(who: Somebody, name: str) -> None:
+    User.objects.filter(pk=who.user.pk).update(time_zone=name)
+
+
+def test_when_is_told_on_the_readers_clock_and_the_senders(alice: Somebody) -> None:
+    zone(alice, "America/New_York")
+    html = page(alice.client, invitation(alice.inbox))
+    assert "Saturday 28 November 2026, 04:00 – 05:30 (America/New_York)" in html
+    assert "10:00 in Europe/Berlin" in html
+    zone(alice, "Europe/Oslo")
+    html = page(alice.client, invitation(alice.inbox))
+    assert "Saturday 28 November 2026, 10:00 – 11:30 (Europe/Oslo)" in html
+    assert "Europe/Berlin" not in html
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["DTSTART;VALUE=DATE:20261128", "DTEND;VALUE=DATE:20261201"], "28 November 2026 – Monday 30 November 2026"),
+        (["DTSTART;VALUE=DATE:20261128", "DTEND;VALUE=DATE:20261129"], "<dd>Saturday 28 November 2026</dd>"),
+        (["DTSTART;TZID=Nowhere:20261128T100000"], "in the sender&#x27;s time zone, Nowhere"),
+        (["DTSTART:20261128T230000Z", "DTEND:20261129T010000Z"], "23:00 – Sunday 29 November 2026, 01:00"),
+        (["DTSTART:20261128T230000Z", "RRULE:FREQ=WEEKLY"], "Repeats weekly"),
+        (["SUMMARY:x"], ">x</h2>"),
+    ],
+)
+def test_other_times(alice: Somebody, lines: list[str], words: str) -> None:
+    assert words in page(alice.client, invitation(alice.inbox, *lines))
+
+
+def test_who_and_where(alice: Somebody) -> None:
+    html = page(alice.client, invitation(alice.inbox))
+    for words in ("Quarterly planning", "Room Kestrel", "noor@studio.example", "2 guests, 1 accepted", "no answer yet"):
+        assert words in html
+
+
+@pytest.mark.parametrize(("choice", "status"), [("accepted", "ACCEPTED"), ("declined", "DECLINED")])
+def test_an_answer_goes_to_the_organiser_and_is_remembered(alice: Somebody, choice: str, status: str) -> None:
+    placement = invitation(alice.inbox)
+    assert not Outgoing.objects.exists()
+    assert respond(alice, placement, choice, "See you, Noor") == 302
+    assert respond(alice, placement, choice) == 302
+    outgoing = Outgoing.objects.get()
+    assert [person.address for person in outgoing.recipients.all()] == ["noor@studio.example"]
+    assert outgoing.filing == Outgoing.Filing.WAITING
+    raw = storage.read(alice.account.pk, outgoing.digest)
+    assert b"method=REPLY" in raw
+    reply = read_invitation(raw[raw.index(b"BEGIN:VCALENDAR") :])
+    assert reply is not None
+    assert (reply.method, reply.uid) == ("REPLY", "abc@studio.example")
+    assert [(guest.address, guest.status) for guest in reply.guests] == [("alice@harbourlane.example", status)]
+    assert b"COMMENT:See you\\, Noor" in raw
+    html = page(alice.client, placement)
+    assert f"You {choice}" in html
+    assert "the answer is being sent" in html
+
+
+def test_an_answer_that_waits_gives_way_to_another_and_can_be_taken_back(alice: Somebody) -> None:
+    placement = invitation(alice.inbox)
+    respond(alice, placement, "accepted")
+    respond(alice, placement, "declined")
+    assert list(Outgoing.objects.order_by("pk").values_list("state", flat=True)) == ["cancelled", "queued"]
+    newest = Outgoing.objects.latest("pk")
+    alice.client.post(reverse("mail:outgoing_do", args=[newest.pk, "undo"]), {"next": page_url(placement)})
+    assert not Outgoing.objects.exclude(state="cancelled").exists()
+    html = page(alice.client, placement)
+    assert "You declined" not in html
+    assert "You accepted" not in html
+
+
+def test_after_it_was_sent_one_may_think_better_of_it(alice: Somebody) -> None:
+    placement = invitation(alice.inbox)
+    respond(alice, placement, "accepted")
+    Outgoing.objects.update(state="sent")
+    respond(alice, placement, "tentative")
+    assert Outgoing.objects.filter(state="queued").count() == 1
+    assert MessageAnswer.objects.latest("pk").choice == "tentative"
+
+
+@pytest.mark.parametrize(
+    ("method", "lines", "kicker"),
+    [
+        ("CANCEL", LINES, "Cancelled"),
+        ("REQUEST", (*LINES, "STATUS:CANCELLED"), "Cancelled"),
+        ("PUBLISH", LINES, "Event"),
+        ("REPLY", ("ATTENDEE;CN=Tomasz;PARTSTAT=DECLINED:mailto:t@pier4.example",), "Answer: Tomasz declined"),
+        ("REQUEST", ("SUMMARY:No organiser",), "Invitation"),
+        ("REQUEST", ("ORGANIZER:mailto:alice@harbourlane.example",), "Invitation"),
+    ],
+)
+def test_what_cannot_be_answered(alice: Somebody, method: str, lines: tuple[str, ...], kicker: str) -> None:
+    placement = invitation(alice.inbox, *lines, method=method)
+    html = page(alice.client, placement)
+    assert kicker in html
+    assert 'value="accepted"' not in html
+    respond(alice, placement, "accepted")
+    assert not Outgoing.objects.exists()
+
+
+def test_an_update_is_called_that(alice: Somebody) -> None:
+    assert "Updated invitation" in page(alice.client, invitation(alice.inbox, *LINES, "SEQUENCE:2"))
+
+
+def test_spam_and_strangers_get_no_answer(alice: Somebody, bob: Somebody) -> None:
+    spam = invitation(factories.mailbox(alice.account, "junk"))
+    assert 'value="accepted"' not in page(alice.client, spam)
+    respond(alice, spam, "accepted")
+    mine: Any = invitation(alice.inbox)
+    assert respond(bob, mine, "accepted") == 404
+    assert respond(alice, mine, "delete") == 404
+    assert not Outgoing.objects.exists()

@@ -1,0 +1,197 @@
+"""An invitation as a card: what, when on the reader's clock, where, who, and the answer that was given (RFC 5546)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format, time_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from webmail.mime.lookalike import shown_address
+from webmail.models import Mailbox, MessageAnswer, MessageBody, Placement
+
+from . import answers
+from .answers import Sending
+
+_ELSEWHERE = {Mailbox.Role.SENT.value, Mailbox.Role.DRAFTS.value, Mailbox.Role.JUNK.value}
+_STATUS: dict[str, tuple[str | Promise, str]] = {
+    "ACCEPTED": (gettext_lazy("accepted"), "ok"),
+    "DECLINED": (gettext_lazy("declined"), "danger"),
+    "TENTATIVE": (gettext_lazy("maybe"), "warn"),
+    "DELEGATED": (gettext_lazy("sends somebody else"), ""),
+}
+_REPEATS: dict[str, str | Promise] = {
+    "DAILY": gettext_lazy("Repeats daily"),
+    "WEEKLY": gettext_lazy("Repeats weekly"),
+    "MONTHLY": gettext_lazy("Repeats monthly"),
+    "YEARLY": gettext_lazy("Repeats yearly"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GuestLine:
+    name: str
+    address: str
+    words: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationCard:
+    """``zone`` names the sender's clock where it is another. ``choice`` is the answer given, "" while there is none."""
+
+    kicker: str
+    title: str
+    cancelled: bool = False
+    too_large: bool = False
+    when: str = ""
+    zone: str = ""
+    repeats: str = ""
+    where: str = ""
+    month: str = ""
+    day: str = ""
+    organiser: GuestLine | None = None
+    guests: tuple[GuestLine, ...] = ()
+    guests_words: str = ""
+    more: int = 0
+    may_answer: bool = False
+    choice: str = ""
+    answered_at: datetime | None = None
+    sending: Sending | None = None
+
+
+def facts_of(placement: Placement) -> Mapping[str, Any]:
+    """The invitation that the message carries, as ``sync.invitation`` keeps it; {} without one."""
+    body: MessageBody | None = getattr(placement.message, "body", None)
+    found: Mapping[str, Any] = body.special.get("invitation", {}) if body is not None else {}
+    return found
+
+
+def may_answer(placement: Placement, own: Collection[str]) -> bool:
+    """Whether somebody else invites to something that takes place, in mail that is no spam."""
+    told = facts_of(placement)
+    organiser = told.get("organiser")
+    return bool(
+        told.get("method") == "REQUEST"
+        and told.get("status") != "CANCELLED"
+        and organiser is not None
+        and organiser["address"].lower() not in own
+        and placement.mailbox.role not in _ELSEWHERE
+    )
+
+
+def of_messages(placements: Sequence[Placement], *, own: Collection[str]) -> dict[int, InvitationCard]:
+    """By message, those that carry one."""
+    inviting = [one for one in placements if facts_of(one)]
+    if not inviting:
+        return {}
+    given = answers.of_messages(MessageAnswer.Kind.INVITATION, [one.message_id for one in inviting])
+    return {one.message_id: _card(one, given.get(one.message_id), own) for one in inviting}
+
+
+def _card(placement: Placement, answer: MessageAnswer | None, own: Collection[str]) -> InvitationCard:
+    told = facts_of(placement)
+    if told.get("too_large"):
+        return InvitationCard(_("Invitation"), placement.message.subject, too_large=True)
+    starts, ends = told["starts"], told["ends"]
+    organiser = told["organiser"]
+    guests = tuple(_guest(guest) for guest in told["guests"])
+    accepted = sum(guest["status"] == "ACCEPTED" for guest in told["guests"])
+    count = ngettext("%d guest", "%d guests", len(guests)) % len(guests)
+    month, day = _leaf(starts)
+    return InvitationCard(
+        kicker=_kicker(told),
+        title=told["summary"] or placement.message.subject or _("(no title)"),
+        cancelled=_is_cancelled(told),
+        when=_when(starts, ends),
+        zone=_senders_clock(starts),
+        repeats=str(_REPEATS.get(told["repeats"], _("Repeats"))) if told["repeats"] else "",
+        where=told["location"],
+        month=month,
+        day=day,
+        organiser=_guest(organiser) if organiser else None,
+        guests=guests,
+        guests_words=_("%(guests)s, %(n)d accepted") % {"guests": count, "n": accepted} if accepted else count,
+        more=told["more"],
+        may_answer=may_answer(placement, own),
+        choice=answer.choice if answer else "",
+        answered_at=answer.at if answer else None,
+        sending=answers.sending(answer) if answer else None,
+    )
+
+
+def _is_cancelled(told: Mapping[str, Any]) -> bool:
+    return bool(told["method"] == "CANCEL" or told["status"] == "CANCELLED")
+
+
+def _kicker(told: Mapping[str, Any]) -> str:
+    if _is_cancelled(told):
+        return _("Cancelled")
+    if told["method"] == "REPLY":
+        who = [guest["name"] or shown_address(guest["address"]) for guest in told["guests"][:1]]
+        words = str(_STATUS.get(told["guests"][0]["status"], (_("answered"), ""))[0]) if who else ""
+        return _("Answer: %(name)s %(answer)s") % {"name": who[0], "answer": words} if who else _("Answer")
+    if told["method"] == "REQUEST":
+        return _("Updated invitation") if told["sequence"] else _("Invitation")
+    return _("Event")
+
+
+def _guest(guest: Mapping[str, Any]) -> GuestLine:
+    words, level = _STATUS.get(guest["status"], (_("no answer yet"), ""))
+    address = shown_address(guest["address"])
+    return GuestLine(guest["name"] or address, address if guest["name"] else "", str(words), level)
+
+
+# --- times -----------------------------------------------------------------------------------------------------------
+
+
+def _on_this_clock(moment: Mapping[str, Any]) -> date | datetime:
+    """On the reader's clock, where it is known which moment is meant; else as the sender wrote it."""
+    if len(moment["iso"]) == 10:
+        return date.fromisoformat(moment["iso"])
+    at = datetime.fromisoformat(moment["iso"])
+    return timezone.localtime(at) if at.tzinfo else at
+
+
+def _when(starts: Mapping[str, Any] | None, ends: Mapping[str, Any] | None) -> str:
+    if starts is None:
+        return ""
+    begin = _on_this_clock(starts)
+    end = _on_this_clock(ends) if ends else None
+    first = date_format(begin, "l j F Y")
+    if not isinstance(begin, datetime):
+        return first if end is None or end == begin else f"{first} – {date_format(end, 'l j F Y')}"
+    words = f"{first}, {time_format(begin, 'H:i')}"
+    if isinstance(end, datetime) and end != begin:
+        words += f" – {time_format(end, 'H:i')}" if end.date() == begin.date() else f" – {_day_and_time(end)}"
+    return f"{words} ({timezone.get_current_timezone_name()})" if begin.tzinfo else words
+
+
+def _day_and_time(at: datetime) -> str:
+    return f"{date_format(at, 'l j F Y')}, {time_format(at, 'H:i')}"
+
+
+def _senders_clock(starts: Mapping[str, Any] | None) -> str:
+    """What the sender's clock shows, where it does not show the same."""
+    if starts is None or not starts["local"]:
+        return ""
+    local, begin = datetime.fromisoformat(starts["local"]), _on_this_clock(starts)
+    assert isinstance(begin, datetime)  # days have no local time
+    if begin.tzinfo is None:
+        return _("in the sender's time zone, %s") % starts["zone"] if starts["zone"] else _("local time there")
+    if begin.replace(tzinfo=None) == local:
+        return ""
+    clock = time_format(local, "H:i") if begin.date() == local.date() else _day_and_time(local)
+    return _("%(time)s in %(zone)s, the sender's time zone") % {"time": clock, "zone": starts["zone"]}
+
+
+def _leaf(starts: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Month and day, as on a calendar's leaf."""
+    if starts is None:
+        return "", ""
+    begin = _on_this_clock(starts)
+    return date_format(begin, "M"), date_format(begin, "j")
