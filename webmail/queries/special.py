@@ -51,6 +51,7 @@ class Special:
     report: ReportCard | None = None
     outcomes: tuple[FateLine, ...] = ()
     blank: bool = False
+    contacts: tuple[Mapping[str, Any], ...] = ()  # fields of mime.contact_cards.Card
 
 
 NOTHING = Special()
@@ -124,6 +125,7 @@ def special_of(message: Message, body: MessageBody | None, context: "Context") -
         report=_card(report, context) if report else None,
         outcomes=outcomes,
         blank=bool(told.get("blank")),
+        contacts=tuple(told.get("cards", ())),
     )
 
 

@@ -19,7 +19,7 @@ from webmail.render.links import deceptions
 from webmail.render.pictures import Places
 from webmail.render.text import plain_to_html
 from webmail.render.values import PROBLEM_SENTENCES, CleanHtml, Policy
-from webmail.sync import invitation, special
+from webmail.sync import contact_cards, invitation, special
 from webmail.sync.opening import Inside, Read, embedded_files, open_packages, packages
 
 LARGEST_TEXT = 8 * 2**20  # octets of one text part, as encoded
@@ -76,7 +76,7 @@ def read_content(root: Part, read: Read) -> Content:
         if cid in used and part.size <= LARGEST_INLINE and part.path not in inside.octets
     ]
     report = special.read_report(root, choice, read)
-    invited = invitation.read(choice, read)
+    invited = invitation.read(choice, read) | contact_cards.read(choice, read)
     return Content(
         parts=_list(root, choice, used, inside),
         text=text[:LONGEST_TEXT].replace("\0", "\ufffd"),

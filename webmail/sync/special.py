@@ -1,8 +1,8 @@
 """What a message is besides text and files: a report, signed or encrypted, or too broken to show. Pure.
 
 ``MessageBody.special`` holds it: ``{"notes": [code, …], "protection": {"kind", "how", "path"}, "report": {…},
-"blank": true, "return_path": address, "invitation": {…}}``, each only where there is something to say. Words are found
-when it is shown.
+"blank": true, "return_path": address, "invitation": {…}, "cards": […]}``, each only where there is something to say.
+Words are found when it is shown.
 """
 
 from collections.abc import Sequence

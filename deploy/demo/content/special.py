@@ -148,8 +148,26 @@ Message-ID: {lost.message_id}
     yield Placed(TOMASZ, "INBOX", head + raw.replace("\r\n", "\n").replace("\n", "\r\n").encode(), when, ("\\Seen",))
 
 
+def _contact_card(person: Person) -> File:
+    """RFC 6350."""
+    lines = (
+        "BEGIN:VCARD",
+        "VERSION:4.0",
+        f"FN:{person.name}",
+        "ORG:Marchand Photographie",
+        "TITLE:Photographer",
+        f"EMAIL:{person.address}",
+        "TEL;VALUE=uri:tel:+33 5 55 55 01 42",
+        "ADR;TYPE=work:;;4 quai du Phare;La Rochelle;;17000;France",
+        "END:VCARD",
+    )
+    return File(
+        name="card.vcf", media="text/vcard; charset=utf-8", content="".join(f"{line}\r\n" for line in lines).encode()
+    )
+
+
 def _inline_pictures(clock: Clock) -> Iterator[Placed]:
-    """Pictures inside the HTML by cid: (RFC 2392), beside one that is attached; their sender asks for a receipt."""
+    """Pictures inside the HTML by cid: (RFC 2392), beside attached files; their sender asks for a receipt."""
     host = CHLOE.address.partition("@")[2]
     names = ("contact-dusk.png", "contact-quay.png")
     files = tuple(
@@ -174,7 +192,7 @@ def _inline_pictures(clock: Clock) -> Iterator[Placed]:
             text=f"{words[0]}\n\n[picture]\n\n[picture]\n\n{words[1]}\n\nChloé\n",
             html=page,
             headers=(("Disposition-Notification-To", CHLOE.address),),
-            files=(*files, make_file("contact-sheet.pdf")),
+            files=(*files, _contact_card(CHLOE), make_file("contact-sheet.pdf")),
         )
         yield received(letter, owner, folder="INBOX")
 
