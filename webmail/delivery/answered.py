@@ -19,9 +19,9 @@ def mark(outgoing: Outgoing) -> None:
     """Changes the rows and records the intent for the server, in the caller's transaction."""
     if outgoing.original_id is None:
         return
-    if MessageAnswer.objects.filter(outgoing=outgoing, kind=MessageAnswer.Kind.RECEIPT).exists():
-        _mark_receipt(outgoing.original_id)
-    if outgoing.mode == Draft.Mode.NEW:
+    if outgoing.mode == Draft.Mode.NEW:  # handed over about a message, not written in answer to it
+        if MessageAnswer.objects.filter(outgoing=outgoing, kind=MessageAnswer.Kind.RECEIPT).exists():
+            _mark_receipt(outgoing.original_id)
         return
     bit = int(Flag.FORWARDED if outgoing.mode == Draft.Mode.FORWARD else Flag.ANSWERED)
     placements = Placement.objects.filter(message=outgoing.original_id, origin=None, state=Placement.State.LIVE)
