@@ -83,7 +83,7 @@ def test_the_list_asks_the_same_few_questions(
     SenderTrust.objects.bulk_create(
         SenderTrust(user=alice.user, address=f"{number}@pier4.example") for number in range(count)
     )
-    with django_assert_max_num_queries(12):  # type: ignore[attr-defined]
+    with django_assert_max_num_queries(12):  # type: ignore[attr-defined]  # a fixture
         alice.client.get(reverse("mail:image_senders"))
 
 
@@ -97,5 +97,5 @@ def test_a_conversation_asks_twice_however_many_messages_have_pictures(
     placements = list(
         Placement.objects.filter(thread=first.thread).select_related("message", "message__body", "mailbox")
     )
-    with django_assert_num_queries(2):  # type: ignore[attr-defined]
+    with django_assert_num_queries(2):  # type: ignore[attr-defined]  # a fixture
         assert len(reading.of_messages(alice.user, placements, ())) == 9

@@ -145,7 +145,7 @@ def test_a_wish_whose_job_was_lost_is_found_again(alice: Somebody, jobs: object)
     leave(alice, letter(alice.inbox))
     Unsubscription.objects.update(changed_at=timezone.now() - timedelta(minutes=1))
     put: list[tuple[object, ...]] = []
-    dispatch(Repeats(30, lambda: 0.0), put=lambda *job: put.append(job) or True)  # type: ignore[func-returns-value]
+    dispatch(Repeats(30, lambda: 0.0), put=lambda *job: put.append(job) or True)  # type: ignore[func-returns-value]  # both
     assert (Job.UNSUBSCRIBE, Unsubscription.objects.get().pk) in put
 
 

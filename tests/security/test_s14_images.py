@@ -189,9 +189,9 @@ def test_s59_a_changed_address_is_none(alice: Somebody, pictures: PictureServer)
 def test_s59_an_address_ends(alice: Somebody, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures.serve("/head.png", picture())
     url = address(alice)
-    assert url == image_addresses.address(image_addresses.read(url.rpartition("/")[2]))  # type: ignore[arg-type]
+    assert url == image_addresses.address(image_addresses.read(url.rpartition("/")[2]))  # type: ignore[arg-type]  # no None
     later = time.time() + 3601
-    monkeypatch.setattr(image_addresses.time, "time", lambda: later)  # type: ignore[attr-defined]
+    monkeypatch.setattr(image_addresses.time, "time", lambda: later)  # type: ignore[attr-defined]  # not exported
     assert Client().get(url).status_code == 404
 
 
