@@ -42,6 +42,7 @@ def pages(who: World) -> list[str]:
     ]
 
 
+@pytest.mark.allow_console(r"status of 404 .*/attachment/2/\?inline=1")  # its bytes are a mark, no picture
 def test_s05_pages_run_nothing(live: Live, open_page: OpenPage) -> None:
     who = world("Mallory", PAYLOAD)
     page = open_page()
