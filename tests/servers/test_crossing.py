@@ -10,10 +10,12 @@ from django.test import Client
 from django.urls import reverse
 
 from tests import factories
+from tests.servers.sync_rig import check_summaries
 from webmail.delivery import answered
 from webmail.models import Action, Flag, Outgoing, Placement
-from webmail.services import actions
+from webmail.services import actions, targets
 from webmail.sync import lease as leases
+from webmail.sync import vanish
 from webmail.sync.lease import guarded
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,3 +91,30 @@ def test_an_action_that_lost_a_deadlock_is_done_again(placed: Placement, monkeyp
     client.post(reverse("mail:undo", args=[Action.objects.get().pk]))
     placed.refresh_from_db()
     assert (len(calls), placed.flags) == (2, 0)
+
+
+def test_mail_moved_out_of_a_folder_while_that_vanishes_stays_where_it_was_put(placed: Placement) -> None:
+    """The worker has found the folder's messages and waits for one that its owner is just taking out."""
+    kept = factories.mailbox(placed.account, name="Kept")
+    lease = leases.take(placed.account_id)
+    assert lease is not None
+
+    def vanished() -> None:
+        try:
+            with guarded(lease):
+                vanish.hide_mailbox(placed.mailbox_id)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=vanished)
+    with transaction.atomic():
+        spots = targets.lock(Placement.objects.filter(pk=placed.pk))
+        actions.move(placed.account.user, "move", spots, kept)
+        thread.start()
+        pause = threading.Event()
+        while thread.is_alive() and not somebody_waits():
+            pause.wait(0.02)
+    thread.join()
+    placed.refresh_from_db()
+    assert (placed.mailbox_id, placed.state) == (kept.pk, Placement.State.LIVE)
+    check_summaries(placed.account)

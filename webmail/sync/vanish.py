@@ -25,9 +25,10 @@ SELECT p.id, p.uid FROM unnest(%s::bigint[], %s::bigint[]) AS span(low, high)
 JOIN webmail_placement p ON p.mailbox_id = %s AND p.gen = %s AND p.uid BETWEEN span.low AND span.high
 WHERE p.state <> 1
 """
+# a person may have moved some on while the rows were waited for: those are hidden nowhere
 _HIDE = """
-UPDATE webmail_placement SET state = 1, gone_at = now() WHERE id = ANY(%s) AND state <> 1 AND uid IS NOT NULL
-RETURNING thread_id
+UPDATE webmail_placement SET state = 1, gone_at = now()
+WHERE id = ANY(%s) AND mailbox_id = %s AND state <> 1 AND uid IS NOT NULL RETURNING thread_id
 """
 _CHANGE = """
 UPDATE webmail_placement p
@@ -138,7 +139,7 @@ def _hide(spot: Spot, ids: Sequence[int], *, without_uid: bool = False) -> int:
     sql = _HIDE.replace(" AND uid IS NOT NULL", "") if without_uid else _HIDE
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [list(ids)])
-        cursor.execute(sql, [list(ids)])
+        cursor.execute(sql, [list(ids), spot.mailbox_id])
         found = cursor.fetchall()
     _summarise(spot, {row[0] for row in found})
     return len(found)
