@@ -173,9 +173,10 @@ def here(account: MailAccount) -> State:
         state[name] = {}
         rows = Placement.objects.filter(mailbox=box, state=Placement.State.LIVE)
         for row in rows:
-            assert row.gen == box.gen
-            assert row.uid is not None
-            assert row.uid not in state[name]
+            where = f"{name}, {box.phase}, down to {box.backfill_low}: placement {row.pk}, message {row.message_id}"
+            assert row.gen == box.gen, f"{where} is of numbering {row.gen}, not {box.gen}"
+            assert row.uid is not None, f"{where} has no UID"
+            assert row.uid not in state[name], f"{where} has a UID twice, {row.uid}"
             flags = {flag.wire for flag in Flag if flag & row.flags}
             state[name][row.uid] = frozenset({*flags, *row.keywords})
     return state
@@ -206,8 +207,8 @@ def check_summaries(account: MailAccount) -> None:
     refresh_threads(threads)
     refresh_counts(boxes)
     for now, was in zip(summaries(account), before, strict=True):
-        differing = [pair for pair in zip(now, was, strict=True) if pair[0] != pair[1]]
-        assert not differing, differing[:3]
+        lacking, extra = ([row for row in one if row not in other] for one, other in ((now, was), (was, now)))
+        assert now == was, f"computed anew, and not stored: {lacking[:3]}; stored: {extra[:3]}"
 
 
 def summaries(account: MailAccount) -> tuple[list[object], ...]:
