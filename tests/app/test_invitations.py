@@ -71,6 +71,18 @@ def test_other_times(alice: Somebody, lines: list[str], words: str) -> None:
     assert words in page(alice.client, invitation(alice.inbox, *lines))
 
 
+@pytest.mark.parametrize(
+    ("clock", "line", "words"),
+    [
+        ("America/New_York", "DTSTART:00010101T000000Z", "Monday 1 January 0001, 00:00"),
+        ("Asia/Tokyo", "DTSTART:99991231T235900Z", "Friday 31 December 9999, 23:59"),
+    ],
+)
+def test_the_ends_of_time_are_told_as_they_were_written(alice: Somebody, clock: str, line: str, words: str) -> None:
+    zone(alice, clock)
+    assert words in page(alice.client, invitation(alice.inbox, line))
+
+
 def test_who_and_where(alice: Somebody) -> None:
     html = page(alice.client, invitation(alice.inbox))
     for words in ("Quarterly planning", "Room Kestrel", "noor@studio.example", "2 guests, 1 accepted", "no answer yet"):

@@ -3,11 +3,19 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import connection
+
 from webmail.mime.folder_names import below
 
 from .mailbox import Mailbox
 from .placement import Placement
 from .summaries import refresh_lines, refresh_threads
+
+# What a row says once its lock is held: conversations may be joined, and mail moved, while it is waited for.
+_TURN = """
+UPDATE webmail_placement SET state = %s, gone_at = %s
+WHERE mailbox_id = %s AND state = %s AND gone_at IS NOT DISTINCT FROM %s RETURNING thread_id
+"""
 
 
 def within(rows: list[Mailbox], top: Mailbox) -> list[Mailbox]:
@@ -39,18 +47,19 @@ def take_wire_name(account_id: int, old: bytes, new: bytes, delimiter: str) -> N
 
 def hide_mail(mailbox_id: int, at: datetime) -> None:
     """Takes the folder's mail from view; ``at`` marks it, so that exactly this comes back."""
-    live = Placement.objects.filter(mailbox=mailbox_id, state=Placement.State.LIVE)
-    threads = set(live.values_list("thread_id", flat=True))
-    live.update(state=Placement.State.GONE, gone_at=at)
-    _summarise(mailbox_id, threads)
+    _summarise(mailbox_id, _turn(mailbox_id, Placement.State.LIVE, Placement.State.GONE, None, at))
 
 
 def show_mail(mailbox_id: int, at: datetime) -> None:
     """Brings back what ``hide_mail`` took from view at that moment."""
-    hidden = Placement.objects.filter(mailbox=mailbox_id, state=Placement.State.GONE, gone_at=at)
-    threads = set(hidden.values_list("thread_id", flat=True))
-    hidden.update(state=Placement.State.LIVE, gone_at=None)
-    _summarise(mailbox_id, threads)
+    _summarise(mailbox_id, _turn(mailbox_id, Placement.State.GONE, Placement.State.LIVE, at, None))
+
+
+def _turn(mailbox_id: int, old: int, new: int, was: datetime | None, at: datetime | None) -> set[int]:
+    """Gives the folder's placements another state; returns their conversations, as they were when each was written."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TURN, [new, at, mailbox_id, old, was])
+        return {row[0] for row in cursor.fetchall()}
 
 
 def reappear(mailbox_id: int, kept: dict[str, str]) -> None:

@@ -154,7 +154,10 @@ def _on_this_clock(moment: Mapping[str, Any]) -> date | datetime:
     if len(moment["iso"]) == 10:
         return date.fromisoformat(moment["iso"])
     at = datetime.fromisoformat(moment["iso"])
-    return timezone.localtime(at) if at.tzinfo else at
+    try:
+        return timezone.localtime(at) if at.tzinfo else at
+    except OverflowError:  # the first hours of the year 1, the last ones of 9999
+        return at.replace(tzinfo=None)
 
 
 def _when(starts: Mapping[str, Any] | None, ends: Mapping[str, Any] | None) -> str:

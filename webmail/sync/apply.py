@@ -75,7 +75,7 @@ def store(spot: Spot, batch: Sequence[Incoming]) -> Outcome:
     bound = placements.bind(spot, rows, here, known)
     new = [row for row in rows if row.uid not in here and row.uid not in bound]
     placements.make(spot, new, known)
-    changed = placements.update(rows, here, known)
+    changed = placements.update(spot, rows, here, known)
     relabelled = labels.note_rows(spot, [row for row in rows if row.uid in here or row.uid in bound])
     outcome = Outcome([(made[row.fingerprint].id, row.uid) for row in fresh], bool(new or changed or bound))
     outcome.changed = outcome.changed or relabelled

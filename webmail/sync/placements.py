@@ -31,7 +31,7 @@ UPDATE webmail_placement
 SET message_id = %s, thread_id = %s, server_flags = %s, flags = (%s::int & ~pending_mask::int) | (flags & pending_mask),
     modseq = %s, keywords = :seen, server_keywords = %s, received_at = coalesce(%s, received_at), state = %s,
     problem = %s, gone_at = NULL
-WHERE id = %s AND state = %s
+WHERE id = %s AND state = %s AND mailbox_id = %s
 """.replace(":seen", seen("%s"))
 _PLACEMENT = """webmail_placement (account_id, mailbox_id, gen, uid, message_id, thread_id, received_at, modseq, flags,
 server_flags, pending_mask, keywords, server_keywords, pending_keywords, state, problem, labels, server_labels)"""
@@ -91,8 +91,10 @@ def bind(spot: Spot, rows: Sequence[Incoming], here: Mapping[int, Here], known: 
     return frozenset(row.uid for _, row in pairs)
 
 
-def update(rows: Sequence[Incoming], here: Mapping[int, Here], known: Mapping[str, Stored]) -> int:
-    """Brings stored placements up to what was fetched; equal ones are not written. Returns how many changed."""
+def update(spot: Spot, rows: Sequence[Incoming], here: Mapping[int, Here], known: Mapping[str, Stored]) -> int:
+    """Brings stored placements up to what was fetched; equal ones are not written, and those that were moved on
+    meanwhile are left alone. Returns how many changed.
+    """
     changed = 0
     for row in sorted((row for row in rows if row.uid in here), key=lambda row: here[row.uid].id):
         at, message = here[row.uid], known[row.fingerprint]
@@ -104,7 +106,7 @@ def update(rows: Sequence[Incoming], here: Mapping[int, Here], known: Mapping[st
             received_at = row.received_at if message.id != at.message else None
             words = list(row.keywords)
             values = [message.id, message.thread, row.flags, row.flags, row.modseq, words, words, received_at]
-            changed += change(_RENEW, [*values, state, row.problem, at.id, at.state])
+            changed += change(_RENEW, [*values, state, row.problem, at.id, at.state, spot.mailbox_id])
     return changed
 
 

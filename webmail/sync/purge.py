@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
-from webmail.models import Action, Message, Placement, RemoteOp
+from webmail.models import Action, Message, RemoteOp
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.sync import remote_images
 
@@ -18,12 +18,13 @@ ACTIONS = 200
 _OPEN = (RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT)
 
 _STRANDED = """
-SELECT q.id, q.mailbox_id, q.thread_id FROM webmail_placement q
-JOIN accounts_mailaccount a ON a.id = q.account_id AND a.protocol = 'imap'
+UPDATE webmail_placement SET state = 1, gone_at = now() WHERE uid IS NULL AND id IN (
+SELECT q.id FROM webmail_placement q JOIN accounts_mailaccount a ON a.id = q.account_id AND a.protocol = 'imap'
 WHERE q.uid IS NULL AND q.origin_id IS NULL AND q.state <> 1 AND NOT EXISTS (
     SELECT 1 FROM webmail_remoteop op WHERE op.account_id = q.account_id AND q.id = ANY(op.placements)
     AND (op.state IN ('queued', 'inflight', 'failed') OR op.finished_at > now() - interval '1 day'))
-LIMIT %(batch)s
+LIMIT %(batch)s)
+RETURNING mailbox_id, thread_id
 """
 _TOMBSTONES = """
 DELETE FROM webmail_placement WHERE id IN (
@@ -56,9 +57,8 @@ def _stranded() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_STRANDED, {"batch": BATCH})
         rows = cursor.fetchall()
-    Placement.objects.filter(pk__in=[row[0] for row in rows]).update(state=Placement.State.GONE, gone_at=timezone.now())
-    threads = {row[2] for row in rows}
-    refresh_lines({row[1] for row in rows}, threads)
+    threads = {row[1] for row in rows}
+    refresh_lines({row[0] for row in rows}, threads)
     refresh_threads(threads)
     return len(rows)
 

@@ -38,7 +38,7 @@ SET server_flags = new.flags, modseq = coalesce(new.modseq, p.modseq), server_ke
 FROM (SELECT id, flags, modseq,
              coalesce(string_to_array(nullif(words, ''), ' ')::varchar(100)[], '{}') AS words
       FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::text[]) AS row(id, flags, modseq, words)) new
-WHERE p.id = new.id RETURNING p.thread_id
+WHERE p.id = new.id AND p.mailbox_id = %s RETURNING p.thread_id
 """.replace(":seen", seen("new.words", "p."))
 _STORED_RANGES = """
 SELECT min(uid), max(uid) FROM (
@@ -69,16 +69,17 @@ def change_flags(spot: Spot, rows: Sequence[FlagRow]) -> tuple[int, set[int]]:
         flags, keywords = Flag.from_wire(latest[uid].flags)
         if at.state == LIVE and (at.server_flags, at.server_keywords) != (flags, tuple(keywords)):
             changes.append((at.id, flags, latest[uid].modseq, " ".join(keywords)))
-    threads = _write(changes) if changes else set()
+    threads = _write(spot.mailbox_id, changes) if changes else set()
     relabelled = labels.note(spot, {at.id: label_texts(latest[uid].labels) for uid, at in here.items()})
     _summarise(spot, threads | relabelled)
     return len(changes) + len(relabelled), unknown
 
 
-def _write(changes: list[tuple[int, int, int | None, str]]) -> set[int]:
+def _write(mailbox_id: int, changes: list[tuple[int, int, int | None, str]]) -> set[int]:
+    """Flags of what still is in the mailbox; what is moved on takes them along on the server, and is read there."""
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [[change[0] for change in changes]])
-        cursor.execute(_CHANGE, [list(column) for column in zip(*changes, strict=True)])
+        cursor.execute(_CHANGE, [*map(list, zip(*changes, strict=True)), mailbox_id])
         return {row[0] for row in cursor.fetchall()}
 
 
