@@ -13,14 +13,15 @@ from django.utils import timezone
 from tests import factories
 from tests.servers.sync_rig import check_summaries
 from webmail.delivery import answered
-from webmail.models import Action, Flag, Mailbox, Message, Outgoing, Placement, folder_tree
+from webmail.models import Action, Flag, Mailbox, Message, Outgoing, Placement, RemoteOp, folder_tree
 from webmail.models.summaries import refresh_lines, refresh_threads
-from webmail.protocols.values import FlagRow
+from webmail.protocols.values import FlagRow, UidSet
 from webmail.services import actions, targets
+from webmail.services.ops import Spot
 from webmail.sync import lease as leases
-from webmail.sync import vanish
+from webmail.sync import ops_settle, placements, vanish
 from webmail.sync.lease import guarded
-from webmail.sync.placements import Spot
+from webmail.sync.ops_plan import Batch, Op
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,12 +98,11 @@ def test_an_action_that_lost_a_deadlock_is_done_again(placed: Placement, monkeyp
     assert (len(calls), placed.flags) == (2, 0)
 
 
-def amid_a_move(placed: Placement, worker: Callable[[], object]) -> Mailbox:
-    """A worker waits for a message that its owner is just taking to another folder, which is returned."""
-    kept = factories.mailbox(placed.account, name="Kept")
+def amid_an_action(placed: Placement, *, person: Callable[[list[Spot]], object], worker: Callable[[], object]) -> None:
+    """A worker comes to the message while its owner's action on it is not committed yet."""
+    errors: list[BaseException] = []
     lease = leases.take(placed.account_id)
     assert lease is not None
-    errors: list[BaseException] = []
 
     def run() -> None:
         try:
@@ -115,31 +115,85 @@ def amid_a_move(placed: Placement, worker: Callable[[], object]) -> Mailbox:
 
     thread = threading.Thread(target=run)
     with transaction.atomic():
-        spots = targets.lock(Placement.objects.filter(pk=placed.pk))
-        actions.move(placed.account.user, "move", spots, kept)
+        person(targets.lock(Placement.objects.filter(pk=placed.pk)))
         thread.start()
         pause = threading.Event()
         while thread.is_alive() and not somebody_waits():
             pause.wait(0.02)
     thread.join()
     assert not errors
-    placed.refresh_from_db()
-    return kept
 
 
 def test_mail_moved_out_of_a_folder_while_that_vanishes_stays_where_it_was_put(placed: Placement) -> None:
-    folder = placed.mailbox_id
-    kept = amid_a_move(placed, lambda: vanish.hide_mailbox(folder))
+    """The worker has found the folder's messages and waits for one that its owner is just taking out."""
+    kept = factories.mailbox(placed.account, name="Kept")
+    amid_an_action(
+        placed,
+        person=lambda spots: actions.move(placed.account.user, "move", spots, kept),
+        worker=lambda: vanish.hide_mailbox(placed.mailbox_id),
+    )
+    placed.refresh_from_db()
     assert (placed.mailbox_id, placed.state) == (kept.pk, Placement.State.LIVE)
+    check_summaries(placed.account)
+
+
+def moved_as(op: RemoteOp, uid: int) -> None:
+    """What a worker writes when the server has moved the operation's message and given it this UID."""
+    assert op.mailbox is not None
+    assert op.destination is not None
+    value = Op(op.pk, op.kind, op.mailbox_id, op.gen, op.destination_id, tuple(op.placements), tuple(op.uids))
+    batch = Batch(op.kind, op.mailbox_id, op.gen, op.destination_id, [value])
+    moved = ops_settle.Moved({op.placements[0]: uid}, frozenset(), UidSet())
+    ops_settle.move_done(batch, op.mailbox, op.destination, moved)
+
+
+def on_its_way(placed: Placement) -> tuple[RemoteOp, Mailbox]:
+    """The message was put into another folder here, where it has no UID yet."""
+    kept = factories.mailbox(placed.account, name="Kept")
+    spots = transaction.atomic(targets.lock)(Placement.objects.filter(pk=placed.pk))
+    actions.move(placed.account.user, "move", spots, kept)
+    return RemoteOp.objects.get(), kept
+
+
+def test_mail_moved_on_while_its_first_move_is_settled_gets_no_uid_of_the_first_place(placed: Placement) -> None:
+    op, kept = on_its_way(placed)
+    last = factories.mailbox(placed.account, name="Last")
+    amid_an_action(
+        placed,
+        person=lambda spots: actions.move(placed.account.user, "move", spots, last),
+        worker=lambda: moved_as(op, 77),
+    )
+    placed.refresh_from_db()
+    assert (placed.mailbox_id, placed.uid, placed.state) == (last.pk, None, Placement.State.LIVE)
+    assert RemoteOp.objects.get(mailbox=kept).uids == [77]  # the second move finds it by that
+    check_summaries(placed.account)
+
+
+def test_mail_deleted_while_its_move_is_settled_stays_deleted(placed: Placement) -> None:
+    op, kept = on_its_way(placed)
+    amid_an_action(
+        placed,
+        person=lambda spots: actions.expunge(placed.account.user, spots),
+        worker=lambda: moved_as(op, 77),
+    )
+    placed.refresh_from_db()
+    assert (placed.mailbox_id, placed.uid, placed.state) == (kept.pk, 77, Placement.State.GONE)
+    assert RemoteOp.objects.get(mailbox=kept).uids == [77]
     check_summaries(placed.account)
 
 
 def test_flags_told_of_a_message_that_is_just_moved_on_are_not_written_elsewhere(placed: Placement) -> None:
     """A \\Deleted flag would take it from the list of the folder it was put into, whose line would stay."""
-    spot = Spot(placed.account_id, placed.mailbox_id, placed.gen)
+    spot = placements.Spot(placed.account_id, placed.mailbox_id, placed.gen)
     assert placed.uid is not None
     row = FlagRow(placed.uid, frozenset({"\\Deleted"}), None)
-    kept = amid_a_move(placed, lambda: vanish.change_flags(spot, [row]))
+    kept = factories.mailbox(placed.account, name="Kept")
+    amid_an_action(
+        placed,
+        person=lambda spots: actions.move(placed.account.user, "move", spots, kept),
+        worker=lambda: vanish.change_flags(spot, [row]),
+    )
+    placed.refresh_from_db()
     assert (placed.mailbox_id, placed.flags) == (kept.pk, 0)
     check_summaries(placed.account)
 

@@ -156,3 +156,21 @@ def test_mail_moved_to_a_folder_that_is_gone_comes_back(dovecot: Dovecot, accoun
     check(dovecot, account)
     assert len(here(account)["INBOX"]) == 60
     assert RemoteOp.objects.get().state == "failed"
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_mail_deleted_for_good_before_its_move_to_trash_is_sent_does_not_return(
+    dovecot: Dovecot, account: MailAccount, undone: bool
+) -> None:
+    actions.delete(account.user, spots(account, 1))
+    action = actions.delete(account.user, lying(account, "trash"))
+    sync(account)
+    assert here(account)["Trash"] == {}
+    assert len(on_server(dovecot, account.address)["Trash"]) == 1  # the deletion waits for Undo
+    check_summaries(account)
+    if undone:
+        undo.undo(account.user, action)
+    RemoteOp.objects.filter(state="queued").update(not_before=None)
+    sync(account)
+    check(dovecot, account)
+    assert len(on_server(dovecot, account.address)["Trash"]) == int(undone)

@@ -80,6 +80,7 @@ class Moved:
 
 def move_done(batch: Batch, source: Mailbox, destination: Mailbox, moved: Moved) -> set[int]:
     """Moved: placements get their new UIDs; those the server had no more become tombstones."""
+    _lock({*moved.bound, *moved.lost})  # what a person did to them until now is seen from here on
     threads = _hide_twins(source, moved.left)
     for pk, uid in sorted(moved.bound.items()):
         threads |= _bind(pk, destination, uid)
@@ -102,14 +103,17 @@ def _hide_twins(source: Mailbox, left: UidSet) -> set[int]:
 
 
 def _bind(pk: int, destination: Mailbox, uid: int) -> set[int]:
-    """Gives a waiting placement its UID; a row that a look at the mailbox made first gives way. Returns threads."""
-    row = Placement.objects.filter(pk=pk, mailbox=destination.pk, uid__isnull=True).first()
-    if row is None:
+    """Gives a waiting placement its UID; a row that a look at the mailbox made first gives way. Returns threads.
+
+    The placement is locked. One that was deleted here meanwhile stays so: by its UID the waiting deletion finds it.
+    """
+    waiting = Placement.objects.filter(pk=pk, mailbox=destination.pk, uid__isnull=True)
+    if not waiting.exists():
         return set()
     twin = Placement.objects.filter(mailbox=destination.pk, gen=destination.gen, uid=uid)
     threads = set(twin.values_list("thread_id", flat=True))
     twin.delete()
-    Placement.objects.filter(pk=pk).update(gen=destination.gen, uid=uid, state=Placement.State.LIVE, gone_at=None)
+    waiting.update(gen=destination.gen, uid=uid)
     return threads
 
 
