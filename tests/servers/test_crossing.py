@@ -1,7 +1,9 @@
 """A person and a worker at the same rows at the same moment: neither costs the other their work."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import psycopg.errors
 import pytest
@@ -37,29 +39,45 @@ def somebody_waits() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def amid_a_batch(placed: Placement, person: Callable[[], object]) -> None:
-    """Something is done while a worker writes, and then the worker comes to the same message."""
+@contextmanager
+def beside(other: Callable[[], object]) -> Iterator[Callable[[], None]]:
+    """``other`` in a thread of its own. What is given starts it and returns once it waits for a row, or has ended; at
+    the end it has ended, without an error.
+    """
     errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            person()
+            other()
         except BaseException as error:
             errors.append(error)
         finally:
             connection.close()
 
     thread = threading.Thread(target=run)
-    lease = leases.take(placed.account_id)
-    assert lease is not None
-    with guarded(lease):
+
+    def start() -> None:
         thread.start()
         pause = threading.Event()
         while thread.is_alive() and not somebody_waits():
             pause.wait(0.02)
-        Placement.objects.filter(pk=placed.pk).update(keywords=["seen"])
+
+    yield start
     thread.join()
     assert not errors
+
+
+def lease_of(placed: Placement) -> leases.Lease:
+    lease = leases.take(placed.account_id)
+    assert lease is not None
+    return lease
+
+
+def amid_a_batch(placed: Placement, person: Callable[[], object]) -> None:
+    """Something is done while a worker writes, and then the worker comes to the same message."""
+    with beside(person) as start, guarded(lease_of(placed)):
+        start()
+        Placement.objects.filter(pk=placed.pk).update(keywords=["seen"])
 
 
 def test_an_action_amid_a_batch_about_the_same_message(placed: Placement) -> None:
@@ -100,28 +118,15 @@ def test_an_action_that_lost_a_deadlock_is_done_again(placed: Placement, monkeyp
 
 def amid_an_action(placed: Placement, *, person: Callable[[list[Spot]], object], worker: Callable[[], object]) -> None:
     """A worker comes to the message while its owner's action on it is not committed yet."""
-    errors: list[BaseException] = []
-    lease = leases.take(placed.account_id)
-    assert lease is not None
+    lease = lease_of(placed)
 
-    def run() -> None:
-        try:
-            with guarded(lease):
-                worker()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connection.close()
+    def work() -> None:
+        with guarded(lease):
+            worker()
 
-    thread = threading.Thread(target=run)
-    with transaction.atomic():
+    with beside(work) as start, transaction.atomic():
         person(targets.lock(Placement.objects.filter(pk=placed.pk)))
-        thread.start()
-        pause = threading.Event()
-        while thread.is_alive() and not somebody_waits():
-            pause.wait(0.02)
-    thread.join()
-    assert not errors
+        start()
 
 
 def test_mail_moved_out_of_a_folder_while_that_vanishes_stays_where_it_was_put(placed: Placement) -> None:
@@ -198,27 +203,17 @@ def test_flags_told_of_a_message_that_is_just_moved_on_are_not_written_elsewhere
     check_summaries(placed.account)
 
 
-def test_mail_moved_out_of_a_folder_while_that_is_hidden_keeps_its_line(placed: Placement) -> None:
-    """Joined with another conversation meanwhile, its line is that of the conversation it has now."""
+def test_a_folder_hidden_while_conversations_are_joined_keeps_no_line(placed: Placement) -> None:
+    """The message belongs to another conversation by the time it is hidden."""
     other = factories.message(factories.mailbox(placed.account, name="Elsewhere"))
-    hidden = threading.Thread(target=hide, args=[placed])
-    with transaction.atomic():
+    hide = partial(folder_tree.hide_mail, placed.mailbox_id, timezone.now())
+    with beside(transaction.atomic(hide)) as start, transaction.atomic():
         Placement.objects.select_for_update().get(pk=placed.pk)
-        hidden.start()
-        pause = threading.Event()
-        while hidden.is_alive() and not somebody_waits():
-            pause.wait(0.02)
+        start()
         Placement.objects.filter(pk=placed.pk).update(thread=other.thread_id)
         Message.objects.filter(pk=placed.message_id).update(thread=other.thread_id)
         refresh_lines({placed.mailbox_id}, {placed.thread_id, other.thread_id})
         refresh_threads({placed.thread_id, other.thread_id})
-    hidden.join()
+    placed.refresh_from_db()
+    assert (placed.thread_id, placed.state) == (other.thread_id, Placement.State.GONE)
     check_summaries(placed.account)
-
-
-def hide(placed: Placement) -> None:
-    try:
-        with transaction.atomic():
-            folder_tree.hide_mail(placed.mailbox_id, timezone.now())
-    finally:
-        connection.close()

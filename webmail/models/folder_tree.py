@@ -8,13 +8,15 @@ from django.db import connection
 from webmail.mime.folder_names import below
 
 from .mailbox import Mailbox
-from .placement import Placement
 from .summaries import refresh_lines, refresh_threads
 
-# What a row says once its lock is held: conversations may be joined, and mail moved, while it is waited for.
-_TURN = """
-UPDATE webmail_placement SET state = %s, gone_at = %s
-WHERE mailbox_id = %s AND state = %s AND gone_at IS NOT DISTINCT FROM %s RETURNING thread_id
+# Conversations are asked for as the rows are written: they may be joined, and mail moved, while rows are waited for.
+_HIDE = """
+UPDATE webmail_placement SET state = 1, gone_at = %s WHERE mailbox_id = %s AND state = 0 RETURNING thread_id
+"""
+_SHOW = """
+UPDATE webmail_placement SET state = 0, gone_at = NULL WHERE mailbox_id = %s AND state = 1 AND gone_at = %s
+RETURNING thread_id
 """
 
 
@@ -47,19 +49,12 @@ def take_wire_name(account_id: int, old: bytes, new: bytes, delimiter: str) -> N
 
 def hide_mail(mailbox_id: int, at: datetime) -> None:
     """Takes the folder's mail from view; ``at`` marks it, so that exactly this comes back."""
-    _summarise(mailbox_id, _turn(mailbox_id, Placement.State.LIVE, Placement.State.GONE, None, at))
+    _turn(mailbox_id, _HIDE, [at, mailbox_id])
 
 
 def show_mail(mailbox_id: int, at: datetime) -> None:
     """Brings back what ``hide_mail`` took from view at that moment."""
-    _summarise(mailbox_id, _turn(mailbox_id, Placement.State.GONE, Placement.State.LIVE, at, None))
-
-
-def _turn(mailbox_id: int, old: int, new: int, was: datetime | None, at: datetime | None) -> set[int]:
-    """Gives the folder's placements another state; returns their conversations, as they were when each was written."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TURN, [new, at, mailbox_id, old, was])
-        return {row[0] for row in cursor.fetchall()}
+    _turn(mailbox_id, _SHOW, [mailbox_id, at])
 
 
 def reappear(mailbox_id: int, kept: dict[str, str]) -> None:
@@ -69,7 +64,10 @@ def reappear(mailbox_id: int, kept: dict[str, str]) -> None:
     show_mail(mailbox_id, datetime.fromisoformat(kept["gone_at"]))
 
 
-def _summarise(mailbox_id: int, threads: set[int]) -> None:
+def _turn(mailbox_id: int, statement: str, values: list[datetime | int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        threads = {row[0] for row in cursor.fetchall()}
     if threads:
         refresh_lines([mailbox_id], threads)
         refresh_threads(threads)
