@@ -1,5 +1,7 @@
 """What every response and every request of a person share."""
 
+import gzip
+import secrets
 import zoneinfo
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
@@ -7,9 +9,11 @@ from urllib.parse import urlencode, urlsplit
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
+_FNAME = 8  # the flag of a gzip header that a name follows it
 _PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 
 
@@ -25,6 +29,51 @@ class ResponseHeaders:
         if not request.path.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+class Compression:
+    """Pages by gzip (RFC 1952), each a little longer by chance, which is Django's answer to BREACH.
+
+    Django's own takes level 6: twice the time for a twentieth of the size. What streams is sent as it is.
+    """
+
+    LEVEL = 4
+    WORTH = 200  # octets below which nothing is gained
+    PADDING = 100  # octets at most; they stand where the format has room for a file's name
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.streaming or len(response.content) < self.WORTH or response.has_header("Content-Encoding"):
+            return response
+        patch_vary_headers(response, ("Accept-Encoding",))
+        if not accepts_gzip(request.headers.get("Accept-Encoding", "")):
+            return response
+        packed = self._packed(response.content)
+        if len(packed) < len(response.content):
+            response.content = packed
+            response.headers["Content-Encoding"] = "gzip"
+            if response.headers.get("Content-Length"):
+                response.headers["Content-Length"] = str(len(packed))
+            if response.headers.get("ETag", "").startswith('"'):  # the octets differ, what they mean does not
+                response.headers["ETag"] = "W/" + response.headers["ETag"]
+        return response
+
+    def _packed(self, content: bytes) -> bytes:
+        packed = gzip.compress(content, compresslevel=self.LEVEL, mtime=0)
+        name = b"n" * secrets.randbelow(self.PADDING) + b"\0"
+        return packed[:3] + bytes([_FNAME]) + packed[4:10] + name + packed[10:]
+
+
+def accepts_gzip(header: str) -> bool:
+    """Whether an Accept-Encoding names gzip and does not refuse it (RFC 9110 section 12.5.3)."""
+    for offer in header.lower().split(","):
+        coding, _, weight = offer.replace(" ", "").partition(";q=")
+        if coding == "gzip":
+            return weight.strip("0.") != "" if weight else True
+    return False
 
 
 class PersonalSettings:

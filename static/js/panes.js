@@ -71,9 +71,18 @@ document.addEventListener("click", (event) => {
   }
   if (step && plain) {
     event.preventDefault();
-    htmx.ajax("GET", step.getAttribute("href"), { target: "#reading", swap: "outerHTML", source: step });
+    const row = neighbour(step.dataset.step === "older" ? 1 : -1);
+    if (row) openThread(row);
+    else htmx.ajax("GET", step.getAttribute("href"), { target: "#reading", swap: "outerHTML", source: step });
   }
 });
+
+/** The row beside the one that is open: what the list shows is newer than the addresses that the pane came with. */
+function neighbour(by) {
+  const list = rows();
+  const at = list.findIndex((row) => row.dataset.thread === reading()?.dataset.thread);
+  return at < 0 ? null : list[at + by];
+}
 
 /** The first unfolded message comes into view, unless it begins in view already. */
 function showNewest() {

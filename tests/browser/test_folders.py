@@ -107,6 +107,25 @@ def test_trash_is_emptied_and_brought_back(world: World, page: Page, screenshot:
     expect(page.locator(f"#t-{thread}")).to_be_visible(timeout=PATIENCE)
 
 
+def test_the_button_to_empty_trash_comes_with_its_first_message(world: World, page: Page) -> None:
+    open_inbox(world, page)
+    trash = page.context.new_page()
+    trash.goto(world.url)
+    trash.locator("#nav").get_by_role("link", name="Trash").first.click()
+    expect(trash.locator("h1")).to_have_text("Trash")
+    button = trash.get_by_role("button", name="Empty Trash")
+    if rows(trash).count():
+        button.click()
+    expect(button).to_have_count(0, timeout=PATIENCE)
+    trash.get_by_label("This folder").click()
+    thread = rows(page).first.get_attribute("data-thread")
+    rows(page).first.locator(".row-link").focus()
+    page.keyboard.press("#")
+    expect(trash.locator(f"#t-{thread}")).to_be_visible(timeout=PATIENCE)
+    expect(button).to_be_visible()
+    expect(trash.get_by_role("link", name="Manage folders").last).to_be_visible()  # the menu that was open still is
+
+
 def test_a_copy_is_made_from_the_menu(world: World, page: Page) -> None:
     open_inbox(world, page)
     row = rows(page).first

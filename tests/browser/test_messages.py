@@ -158,6 +158,7 @@ def test_messages_one_by_one_by_keyboard(reader: Reader, open_page: OpenPage, ax
     page.keyboard.press("#")
     page.locator(f"#m-{oldest.message_id}").wait_for()
     page.locator(f"#t-m{middle.message_id}").wait_for(state="detached")
+    page.locator("#toasts .undo").wait_for()  # the row goes at once, this comes with the server's answer
     kept = Placement.objects.filter(mailbox=reader.inbox).order_by("received_at").values_list("pk", "flags")
     assert [(pk, bool(flags & Flag.FLAGGED)) for pk, flags in kept] == [(oldest.pk, False), (newest.pk, False)]
     page.locator('[data-step="newer"]').click()

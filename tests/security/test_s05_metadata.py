@@ -49,7 +49,8 @@ def markup(page: str) -> list[str]:
     reader = Markup()
     reader.feed(page)
     reader.close()
-    computed = [text for text in ("49`q", "49{", "q49") if text in page]
+    without_tokens = re.sub(r"\w{32,}", "", page)  # a CSRF token can hold any three characters
+    computed = [text for text in ("49`q", "49{", "q49") if text in without_tokens]
     return reader.found + computed + re.findall(r"<(?:img src=x|script>alert)[^>]*>", page)
 
 

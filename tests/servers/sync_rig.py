@@ -70,7 +70,11 @@ def sync(account: MailAccount) -> Result:
             break
         result = sync_account(account.pk, older=result.older and not result.again)
     account.refresh_from_db()
-    assert (account.state, account.error_code) == ("working", "")
+    assert (account.state, account.error_code) == ("working", ""), (
+        account.state,
+        account.error_code,
+        account.server_line,
+    )
     return result
 
 

@@ -14,6 +14,13 @@ from accounts.models import Identity, MailAccount, OAuthProvider, User
 from webmail.models import Action, Draft, Mailbox, Message, Outgoing, RemoteOp, Thread, Upload
 
 T = TypeVar("T", bound=Model)
+_SHOWN = (
+    *("account_id", "name", "delimiter", "role", "phase", "total", "unread", "renumbered_at", "label", "labelled"),
+    *("account__user_id", "account__label", "account__address", "account__protocol", "account__state"),
+    *("account__error_code", "account__server_line", "account__last_sync_at", "account__incoming_id"),
+    *("account__progress_done", "account__progress_total", "account__progress_rate"),
+    *("account__progress_at", "account__progress_since"),
+)
 
 
 def accounts(user: User) -> QuerySet[MailAccount]:
@@ -31,6 +38,11 @@ def mailboxes(user: User) -> QuerySet[Mailbox]:
 def mailbox(user: User, mailbox_id: int, *, account_id: int | None = None) -> Mailbox:
     scope = mailboxes(user).select_related("account")
     return _one(scope, pk=mailbox_id) if account_id is None else _one(scope, pk=mailbox_id, account=account_id)
+
+
+def shown_mailbox(user: User, mailbox_id: int, account_id: int) -> Mailbox:
+    """The mailbox with what a page says of it and of its account; anything else is read when it is asked for."""
+    return _one(mailboxes(user).select_related("account").only(*_SHOWN), pk=mailbox_id, account=account_id)
 
 
 def thread(user: User, thread_id: int) -> Thread:

@@ -47,7 +47,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_required
 def mailbox(request: HttpRequest, account_id: int, mailbox_id: int) -> HttpResponse:
     user = signed_in(request)
-    box = access.mailbox(user, mailbox_id, account_id=account_id)
+    box = access.shown_mailbox(user, mailbox_id, account_id)
     context = mailbox_context(request, box)
     return page(request, LIST, context, region=region(request))
 

@@ -25,7 +25,7 @@ def thread(
 ) -> HttpResponse:
     """A conversation, or with ``message_id`` one message of it alone."""
     user = signed_in(request)
-    box = access.mailbox(user, mailbox_id, account_id=account_id)
+    box = access.shown_mailbox(user, mailbox_id, account_id)
     found = access.thread(user, thread_id)
     if found.pk != thread_id:
         place = [account_id, mailbox_id, found.pk, *([message_id] if message_id else [])]
