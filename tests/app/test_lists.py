@@ -1,10 +1,13 @@
 """List pages stay what they were when they are fetched again, acted on, or paged."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from tests import factories
-from webmail.models import Flag
+from webmail.models import Flag, Mailbox
 
 from .conftest import Somebody
 
@@ -47,3 +50,14 @@ def test_older_page_fetched_again_shows_its_own_rows_and_not_the_newest(alice: S
 
 def inbox_of(who: Somebody) -> str:
     return reverse("mail:mailbox", args=[who.account.pk, who.inbox.pk])
+
+
+@pytest.mark.parametrize(("times", "told"), [(3, False), (4, True)])
+def test_a_folder_whose_numbers_do_not_last_says_so(alice: Somebody, times: int, told: bool) -> None:
+    now = timezone.now()
+    alice.inbox.renumbered_at = [now - timedelta(hours=hour) for hour in range(times)]
+    alice.inbox.phase = Mailbox.Phase.REMAP
+    alice.inbox.save()
+    html = alice.client.get(inbox_of(alice)).content.decode()
+    assert ("The server keeps renumbering this folder" in html) is told
+    assert f'id="t-{alice.placement.thread_id}"' in html

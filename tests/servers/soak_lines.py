@@ -39,9 +39,7 @@ class Line:
             return
         name, action = self._fault(chance)
         directions: list[Direction] = ["to_client", "to_server"]
-        pattern = chance.choice(
-            [b"", b"FETCH", b"OK", b"EXISTS|VANISHED", b"STORE|MOVE|COPY|EXPUNGE", b"RETR|DELE|QUIT"]
-        )
+        pattern = chance.choice(UNITS)
         rule = self.proxy.rule(chance.choice(directions), pattern, action, nth=chance.randint(1, 12))
         self._due = name, rule
 

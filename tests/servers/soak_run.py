@@ -150,8 +150,8 @@ class Soak:
                 self._count("there", "nothing")
             if not seat.is_pop and chance.random() < 0.02:
                 with suppress(RuntimeError):
-                    seat.elsewhere.renumber()
-                    self._count("renumberings")
+                    if seat.elsewhere.renumber():
+                        self._count("renumberings")
 
     def _lane(self, number: int, chance: Draw) -> None:
         """Gives jobs to two workers, one account after the other."""

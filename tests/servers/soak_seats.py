@@ -13,6 +13,7 @@ from tests.servers.sync_rig import account_on, message
 from tests.support.dovecot import Dovecot
 from tests.support.faultproxy import FaultProxy
 
+RESTLESS = 7  # of so many accounts, the server of one renumbers more often than can be followed
 PLAIN = ("QRESYNC", "CONDSTORE", "ESEARCH", "LIST-STATUS", "MOVE")
 # what stands between an account and Dovecot, in turn: protocol, whether through a proxy, what that hides
 VARIETIES: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
@@ -57,6 +58,7 @@ def seats(dovecot: Dovecot, certificate: DemoCertificate, count: int, seed: int)
         letters = (message(n, parent=n - 1 if n % 3 else None) for n in range(before))
         dovecot.load_maildir(account.address, letters)
         person = Person(account, random.Random(f"{seed}:person:{number}"), kinds=POP_KINDS if pop else KINDS)
-        elsewhere = Elsewhere(dovecot, account, random.Random(f"{seed}:elsewhere:{number}"))
+        chance = random.Random(f"{seed}:elsewhere:{number}")
+        elsewhere = Elsewhere(dovecot, account, chance, restless=number % RESTLESS == 0)
         made.append(Seat(account, person, elsewhere, before, line))
     return made

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import imaplib
 import random
+from collections import Counter
 from collections.abc import Sequence
 
 from django.utils import timezone
@@ -91,14 +92,27 @@ class Person:
 
 
 class Elsewhere:
-    """The other mail program, and the world that sends mail. ``tried`` and ``delivered`` count what came by LMTP."""
+    """The other mail program, and the world that sends mail. ``tried`` and ``delivered`` count what came by LMTP.
 
-    def __init__(self, server: LoopbackServer, account: MailAccount, chance: random.Random, prefix: str = "") -> None:
+    ``restless`` says that the server may renumber a mailbox more often than can be followed.
+    """
+
+    def __init__(
+        self,
+        server: LoopbackServer,
+        account: MailAccount,
+        chance: random.Random,
+        prefix: str = "",
+        *,
+        restless: bool = False,
+    ) -> None:
         """``prefix`` stands before every mailbox's name but INBOX."""
         self.server, self.account, self.chance = server, account, chance
         self.special = [name if name == "INBOX" else prefix + name for name in SPECIAL]
         self.tried = self.delivered = 0
         self._number = 10_000
+        self._most = 10**6 if restless else Mailbox.RENUMBERED_AT_MOST
+        self._renumbered = Counter[str]()
 
     def act(self, *, folders: float = 0.0) -> str:
         """Does something to mail, or with the given chance to a folder; says what. Raises OSError, imaplib's error."""
@@ -149,13 +163,14 @@ class Elsewhere:
         self.server.deliver(self.account.address, self._new())
         self.delivered += 1
 
-    def renumber(self) -> None:
-        """A mailbox's UIDVALIDITY changes, where a Dovecot can be told so. Raises RuntimeError."""
-        if not isinstance(self.server, Dovecot):
-            return
-        number = str(self.chance.randint(100, 10**6))
-        name = self.chance.choice(SPECIAL)
+    def renumber(self) -> bool:
+        """A mailbox's UIDVALIDITY changes, where a Dovecot can be told so; whether it did. Raises RuntimeError."""
+        number, name = str(self.chance.randint(100, 10**6)), self.chance.choice(SPECIAL)
+        if not isinstance(self.server, Dovecot) or self._renumbered[name] >= self._most:
+            return False
         self.server.doveadm("mailbox", "update", "-u", self.account.address, "--uid-validity", number, name)
+        self._renumbered[name] += 1
+        return True
 
     def _new(self) -> bytes:
         self._number += 1

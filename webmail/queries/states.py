@@ -35,6 +35,7 @@ def error(account: MailAccount) -> ErrorBlock | None:
             server_line="",
             action_label=_("Resume"),
             action_url=reverse("mail:account", args=[account.pk]),
+            level="warn",
         )
     if account.state == State.SUSPENDED:
         return ErrorBlock(
@@ -45,6 +46,23 @@ def error(account: MailAccount) -> ErrorBlock | None:
             action_url="",
         )
     return _block(account)
+
+
+def folder_error(mailbox: Mailbox) -> ErrorBlock | None:
+    """What keeps this one folder from being whole here, while its account works."""
+    if mailbox.phase != Mailbox.Phase.REMAP or not mailbox.unstable:
+        return None
+    return ErrorBlock(
+        title=_("The server keeps renumbering this folder"),
+        sentence=_(
+            "Its newest messages are followed. Older ones stay here as they were last read, "
+            "until the server keeps their numbers for a day."
+        ),
+        server_line="",
+        action_label=_("See account"),
+        action_url=reverse("mail:account", args=[mailbox.account_id]),
+        level="warn",
+    )
 
 
 def advice(account: MailAccount) -> ErrorBlock | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from .invitations import InvitationCard
@@ -124,6 +124,7 @@ class ErrorBlock:
     server_line: str
     action_label: str
     action_url: str
+    level: Literal["danger", "warn"] = "danger"
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def mailbox_context(request: HttpRequest, box: Mailbox, *, selected: str = "") -
         },
         "labels": labels.choices(user, box),
         "progress": states.progress(box.account, box),
-        "account_error": states.error(box.account),
+        "account_error": states.error(box.account) or states.folder_error(box),
         "empty": _empty(box, only),
         "selected_key": selected,
         "list_url": _again(request, "mail:mailbox", box.account_id, box.pk),
