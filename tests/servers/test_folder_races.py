@@ -20,6 +20,8 @@ from tests.servers.sync_rig import (
 from tests.support.cyrus import Cyrus
 from tests.support.dovecot import Dovecot
 from webmail.models import Mailbox, RemoteOp
+from webmail.protocols import imap_change
+from webmail.protocols.errors import CommandFailed
 from webmail.services import actions, mailboxes, targets, undo, unsynced
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,6 +101,23 @@ def test_mail_the_person_put_there_before_the_deletion_goes_with_it(dovecot: Dov
     check(dovecot, account)
     assert "Old" not in on_server(dovecot, account.address)
     assert not RemoteOp.objects.filter(state="failed").exists()
+
+
+def test_a_folder_is_not_deleted_with_mail_whose_move_out_of_it_the_server_refused(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise CommandFailed("[OVERQUOTA] Quota exceeded", code="OVERQUOTA", permanent=True)
+
+    monkeypatch.setattr(imap_change, "move", full)
+    old, inbox = named(account, "Old"), Mailbox.objects.get(account=account, role="inbox")
+    actions.move(account.user, "move", lock(targets.in_mailbox(account.user, old))[:1], inbox)
+    removed(account, "Old")
+    sync(account)
+    sync(account)
+    check(dovecot, account)
+    assert named(account, "Old").total == len(on_server(dovecot, account.address)["Old"]) == 2
+    assert "mail" in RemoteOp.objects.get(kind="remove", state="failed").error
 
 
 def test_a_folder_nobody_here_has_looked_into_is_not_deleted_with_mail_in_it(

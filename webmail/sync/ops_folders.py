@@ -2,7 +2,8 @@
 
 Invariants: a folder is named by its wire name, which other programs may have given to another one: nothing is renamed
 or deleted before a look has shown that it is the one the person meant. A folder is deleted with the mail its owner
-knew of, never with mail that came since. RFC 9051 sections 6.3.4 to 6.3.8, RFC 8474.
+knew of, never with mail that came since or that was to be kept elsewhere and could not be brought there. RFC 9051
+sections 6.3.4 to 6.3.8, RFC 8474.
 """
 
 from collections.abc import Callable
@@ -55,8 +56,11 @@ def remove(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) ->
     """DELETE of a mailbox that holds nothing its owner did not know of; that it is gone already is as good."""
     assert source is not None
     name = bytes(source.wire_name)
-    args = RemoteOp.objects.get(pk=batch.ids[0]).args
+    row = RemoteOp.objects.get(pk=batch.ids[0])
+    args = row.args
     if _holds_mail(source, args):
+        if _refused_since(source, row):
+            raise CommandFailed("mail that was to be kept could not be taken out of this folder", permanent=True)
         seen = _look(run, source)
         if seen is not None and _strangers(run, source, seen, args.get("known")):
             raise CommandFailed("mail came into this folder after it was deleted here", permanent=True)
@@ -85,6 +89,12 @@ def subscribe(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None)
 def _holds_mail(source: Mailbox, args: dict[str, Any]) -> bool:
     """Whether mail goes with it: not of a name that only holds others, nor of a label, without which mail stays."""
     return not source.label and args.get("kept", {}).get("phase") != Mailbox.Phase.UNSELECTABLE
+
+
+def _refused_since(source: Mailbox, removal: RemoteOp) -> bool:
+    """Whether mail is in the folder that its owner, when deleting it, believed to be elsewhere."""
+    failed = RemoteOp.objects.filter(mailbox=source.pk, kind__in=[MOVE, COPY], state=RemoteOp.State.FAILED)
+    return failed.filter(pk__lt=removal.pk, finished_at__gte=removal.created_at).exists()
 
 
 def _look(run: Run, source: Mailbox) -> Selected | None:
