@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 
 import psycopg.errors
@@ -18,7 +19,7 @@ from webmail.delivery import answered
 from webmail.models import Action, Flag, Mailbox, Message, Outgoing, Placement, RemoteOp, folder_tree
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.protocols.values import FlagRow, UidSet
-from webmail.services import actions, targets
+from webmail.services import actions, targets, undo
 from webmail.services.ops import Spot
 from webmail.sync import lease as leases
 from webmail.sync import ops_settle, placements, vanish
@@ -142,14 +143,28 @@ def test_mail_moved_out_of_a_folder_while_that_vanishes_stays_where_it_was_put(p
     check_summaries(placed.account)
 
 
-def moved_as(op: RemoteOp, uid: int) -> None:
+def batch_of(op: RemoteOp) -> Batch:
+    """The operation as a worker claims it."""
+    value = Op(
+        op.pk,
+        op.kind,
+        op.mailbox_id,
+        op.gen,
+        op.destination_id,
+        tuple(op.placements),
+        tuple(op.uids),
+        set_flags=op.set_flags,
+        clear_flags=op.clear_flags,
+    )
+    return Batch(op.kind, op.mailbox_id, op.gen, op.destination_id, [value])
+
+
+def moved_as(op: RemoteOp, uid: int, *, left: UidSet | None = None) -> None:
     """What a worker writes when the server has moved the operation's message and given it this UID."""
     assert op.mailbox is not None
     assert op.destination is not None
-    value = Op(op.pk, op.kind, op.mailbox_id, op.gen, op.destination_id, tuple(op.placements), tuple(op.uids))
-    batch = Batch(op.kind, op.mailbox_id, op.gen, op.destination_id, [value])
-    moved = ops_settle.Moved({op.placements[0]: uid}, frozenset(), UidSet())
-    ops_settle.move_done(batch, op.mailbox, op.destination, moved)
+    moved = ops_settle.Moved({op.placements[0]: uid}, frozenset(), left or UidSet())
+    ops_settle.move_done(batch_of(op), op.mailbox, op.destination, moved)
 
 
 def on_its_way(placed: Placement) -> tuple[RemoteOp, Mailbox]:
@@ -187,8 +202,8 @@ def test_mail_deleted_while_its_move_is_settled_stays_deleted(placed: Placement)
     check_summaries(placed.account)
 
 
-def test_flags_told_of_a_message_that_is_just_moved_on_are_not_written_elsewhere(placed: Placement) -> None:
-    """A \\Deleted flag would take it from the list of the folder it was put into, whose line would stay."""
+def test_flags_told_of_a_message_that_is_just_moved_on_are_written_where_it_was_put(placed: Placement) -> None:
+    """The message takes them along; a \\Deleted flag takes it from the list there, and its line with it."""
     spot = placements.Spot(placed.account_id, placed.mailbox_id, placed.gen)
     assert placed.uid is not None
     row = FlagRow(placed.uid, frozenset({"\\Deleted"}), None)
@@ -199,7 +214,7 @@ def test_flags_told_of_a_message_that_is_just_moved_on_are_not_written_elsewhere
         worker=lambda: vanish.change_flags(spot, [row]),
     )
     placed.refresh_from_db()
-    assert (placed.mailbox_id, placed.flags) == (kept.pk, 0)
+    assert (placed.mailbox_id, placed.flags) == (kept.pk, Flag.DELETED)
     check_summaries(placed.account)
 
 
@@ -217,3 +232,60 @@ def test_a_folder_hidden_while_conversations_are_joined_keeps_no_line(placed: Pl
     placed.refresh_from_db()
     assert (placed.thread_id, placed.state) == (other.thread_id, Placement.State.GONE)
     check_summaries(placed.account)
+
+
+def test_mail_deleted_for_good_returns_by_undo_while_a_worker_is_at_the_operation(placed: Placement) -> None:
+    """The worker only tells it what its message is called on the server; it has not begun it."""
+    spots = transaction.atomic(targets.lock)(Placement.objects.filter(pk=placed.pk))
+    action = transaction.atomic(actions.expunge)(placed.account.user, spots)
+    with beside(partial(undo.undo, placed.account.user, action)) as start, guarded(lease_of(placed)):
+        RemoteOp.objects.select_for_update().get()
+        start()
+        RemoteOp.objects.update(uids=[77])
+    placed.refresh_from_db()
+    assert (placed.state, RemoteOp.objects.get().state) == (Placement.State.LIVE, RemoteOp.State.CANCELLED)
+    check_summaries(placed.account)
+
+
+def test_refused_marks_leave_the_counts_of_the_folder_where_the_message_is_now(placed: Placement) -> None:
+    kept = factories.mailbox(placed.account, name="Kept")
+    spots = transaction.atomic(targets.lock)(Placement.objects.filter(pk=placed.pk))
+    actions.change_flags(placed.account.user, "read", spots, set_=Flag.SEEN, clear=0)
+    actions.move(placed.account.user, "move", spots, kept)
+    with guarded(lease_of(placed)):
+        ops_settle.revert(batch_of(RemoteOp.objects.get(kind="flags")), "no")
+    kept.refresh_from_db()
+    assert (kept.total, kept.unread) == (1, 1)
+    check_summaries(placed.account)
+
+
+def test_a_refused_move_of_what_has_no_uid_leaves_others_that_wait_there(placed: Placement) -> None:
+    kept = factories.mailbox(placed.account, name="Kept")
+    last = factories.mailbox(placed.account, name="Last")
+    other = factories.message(placed.mailbox)
+    spots = transaction.atomic(targets.lock)(Placement.objects.filter(mailbox=placed.mailbox_id))
+    actions.move(placed.account.user, "move", spots, kept)
+    mine = transaction.atomic(targets.lock)(Placement.objects.filter(pk=placed.pk))
+    actions.move(placed.account.user, "move", mine, last)
+    with guarded(lease_of(placed)):
+        ops_settle.revert(batch_of(RemoteOp.objects.get(destination=last)), "no")
+    assert set(Placement.objects.filter(mailbox=kept, state=0).values_list("pk", flat=True)) == {placed.pk, other.pk}
+    check_summaries(placed.account)
+
+
+def crossed(first: Placement, second: Placement, worker: Callable[[], object]) -> None:
+    """Somebody takes two rows in the order of their ids while another writer takes both, of which the table and its
+    indexes have the second first.
+    """
+    Placement.objects.filter(pk=first.pk).update(received_at=factories.NOON - timedelta(days=1))
+    with beside(transaction.atomic(worker)) as start, transaction.atomic():
+        Placement.objects.select_for_update().get(pk=first.pk)
+        start()
+        Placement.objects.select_for_update().get(pk=second.pk)
+
+
+def test_what_is_moved_away_is_hidden_in_the_order_all_take_rows(placed: Placement) -> None:
+    other = factories.message(placed.mailbox)
+    op, _ = on_its_way(factories.message(placed.mailbox))
+    Placement.objects.filter(pk=placed.pk).update(uid=90_000)
+    crossed(placed, other, lambda: moved_as(op, 77, left=UidSet.span(1, 90_000)))

@@ -9,9 +9,12 @@ from tests.servers.sync_rig import check, check_summaries, forbid, here, lock, o
 from tests.servers.test_sync_ops import account, box, spots
 from tests.support.dovecot import Dovecot
 from webmail.models import Action, Flag, Mailbox, Placement, RemoteOp
+from webmail.protocols import imap_change
+from webmail.protocols.errors import ConnectionLost
 from webmail.services import actions, targets, undo
 from webmail.services.ops import Spot
 from webmail.sync import failpoints
+from webmail.sync.account import sync_account
 
 __all__ = ["account"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,6 +161,32 @@ def test_mail_moved_to_a_folder_that_is_gone_comes_back(dovecot: Dovecot, accoun
     assert RemoteOp.objects.get().state == "failed"
 
 
+@pytest.mark.parametrize("kind", ["move", "expunge"])
+def test_mail_of_a_folder_that_is_gone_is_not_brought_back_by_a_refusal(
+    dovecot: Dovecot, account: MailAccount, kind: str
+) -> None:
+    with other_client(dovecot, account.address) as client:
+        client.create("Later")
+        client.copy("1:2", "Later")
+        sync(account)
+        client.delete("Later")
+    later = Mailbox.objects.get(account=account, name="Later")
+    chosen = lock(targets.in_mailbox(account.user, later))
+    assert len(chosen) == 2
+    if kind == "move":
+        move(account, chosen, "archive")
+    else:
+        actions.expunge(account.user, chosen)
+    RemoteOp.objects.update(not_before="2099-01-01T00:00Z")
+    sync(account)
+    sync(account)
+    RemoteOp.objects.update(not_before=None)
+    sync(account)
+    check(dovecot, account)
+    assert RemoteOp.objects.get().state == "failed"
+    assert not Placement.objects.filter(mailbox__phase="gone", state=Placement.State.LIVE).exists()
+
+
 @pytest.mark.parametrize("undone", [False, True])
 def test_mail_deleted_for_good_before_its_move_to_trash_is_sent_does_not_return(
     dovecot: Dovecot, account: MailAccount, undone: bool
@@ -174,3 +203,52 @@ def test_mail_deleted_for_good_before_its_move_to_trash_is_sent_does_not_return(
     sync(account)
     check(dovecot, account)
     assert len(on_server(dovecot, account.address)["Trash"]) == int(undone)
+
+
+def test_a_star_given_after_a_second_stay_in_a_folder_finds_its_message(dovecot: Dovecot, account: MailAccount) -> None:
+    """There and back and there again: the UID of the first stay is not that of the second."""
+    move(account, spots(account, 1), "archive")
+    move(account, lying(account, "archive"), "inbox")
+    back = Placement.objects.get(mailbox=box(account, "inbox"), uid=None)
+    move(account, lock(targets.in_mailbox(account.user, box(account, "inbox")).filter(pk=back.pk)), "archive")
+    star(account, lying(account, "archive"))
+    sync(account)
+    check(dovecot, account)
+    assert list(on_server(dovecot, account.address)["Archive"].values()) == [{r"\Flagged"}]
+
+
+def test_what_was_moved_on_after_a_crash_between_copy_and_removal_is_there_once(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid(monkeypatch, "MOVE")
+    move(account, spots(account, 1, 2), "archive")
+
+    def cut(*args: object, **words: object) -> None:
+        raise ConnectionLost
+
+    with monkeypatch.context() as broken:
+        broken.setattr(imap_change, "store_flags", cut)
+        sync_account(account.pk)
+    assert len(on_server(dovecot, account.address)["Archive"]) == 2
+    move(account, lying(account, "archive")[:1], "junk")
+    sync(account)
+    check(dovecot, account)
+    state = on_server(dovecot, account.address)
+    assert [len(state[name]) for name in ("INBOX", "Archive", "Junk")] == [58, 1, 1]
+
+
+@pytest.mark.parametrize("kind", ["move", "expunge"])
+def test_what_another_program_deleted_before_undo_does_not_stay(
+    dovecot: Dovecot, account: MailAccount, kind: str
+) -> None:
+    """That it went is passed over while it is on its way out; nothing on the server changes when it is taken back."""
+    chosen = spots(account, 1, 2)
+    action = move(account, chosen, "archive") if kind == "move" else actions.expunge(account.user, chosen)
+    RemoteOp.objects.update(not_before="2099-01-01T00:00Z")
+    with other_client(dovecot, account.address) as client:
+        client.uid("STORE", "1", "+FLAGS", r"(\Deleted)")
+        client.expunge()
+    sync(account)
+    undo.undo(account.user, action)
+    sync(account)
+    check(dovecot, account)

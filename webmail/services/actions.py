@@ -68,7 +68,7 @@ def carry(user: User, kind: str, spots: list[Spot], destination: Mailbox) -> Act
     moving = [spot for spot in spots if spot.mailbox != destination.pk]
     inverse: list[dict[str, Any]] = [
         {"do": "move", "placements": [spot.placement for spot in members], "to": mailbox, "from": destination.pk}
-        for mailbox, members in _by_mailbox(moving).items()
+        for mailbox, members in by_mailbox(moving).items()
     ]
     inverse += [
         {"do": "labels", "placements": placements, "add": sorted(views), "remove": [], "always": True}
@@ -150,7 +150,7 @@ def copy(user: User, spots: list[Spot], destination: Mailbox) -> Action:
     copies = {spot.placement: row.pk for spot, row in zip(copying, made, strict=True)}
     inverse = [
         {"do": "uncopy", "placements": [copies[spot.placement] for spot in members], "from": mailbox}
-        for mailbox, members in _by_mailbox(copying).items()
+        for mailbox, members in by_mailbox(copying).items()
     ]
     action = Action.objects.create(user=user, kind="copy", count=len(copying), inverse=inverse)
     ops.record(action, RemoteOp.Kind.COPY, copying, destination=destination, copies=copies)
@@ -201,7 +201,8 @@ def _by_flags(spots: Iterable[Spot], mask: int) -> dict[int, list[Spot]]:
     return groups
 
 
-def _by_mailbox(spots: Iterable[Spot]) -> dict[int, list[Spot]]:
+def by_mailbox(spots: Iterable[Spot]) -> dict[int, list[Spot]]:
+    """The spots of each mailbox."""
     groups: dict[int, list[Spot]] = {}
     for spot in spots:
         groups.setdefault(spot.mailbox, []).append(spot)

@@ -12,10 +12,9 @@ from webmail import live
 from webmail.jobs import Job, enqueue_on_commit
 from webmail.models import Action, BulkJob, Draft, Mailbox, Outgoing, Placement, RemoteOp
 from webmail.models.folder_tree import reappear
+from webmail.models.numbering import Before, put_back
 
 from . import actions, drafts, keywords, labels, mailboxes, ops, targets
-
-Before = tuple[int, int | None]  # generation and UID of a placement before it was moved
 
 
 @transaction.atomic
@@ -77,10 +76,10 @@ def _move(user: User, action: Action, step: dict[str, Any]) -> None:
     spots = targets.lock(targets.visible(user).filter(pk__in=ids, mailbox=step["from"]))
     cancelled = _cancel(action, RemoteOp.Kind.MOVE, home.pk, {spot.placement for spot in spots})
     back = [spot for spot in spots if spot.placement in cancelled]
-    for spot in back:
-        gen, uid = cancelled[spot.placement]
-        Placement.objects.filter(pk=spot.placement).update(mailbox=home, gen=gen, uid=uid)
-    _lead_back(cancelled, step["from"], home)
+    if back:
+        cancelled = put_back(home.pk, cancelled)
+        _lead_back(cancelled, step["from"], home)
+        ops.wake(home.account_id)
     actions.refresh(user, back, also=[home])
     actions.move(user, "undo", [spot for spot in spots if spot.placement not in cancelled], home)
 
@@ -95,13 +94,19 @@ def _labels(user: User, action: Action, step: dict[str, Any]) -> None:
 def _restore(user: User, action: Action, step: dict[str, Any]) -> None:
     """Only what the server has not deleted yet can come back; after the window nothing is promised."""
     ids = set(step["placements"])
-    cancelled = set()
-    for mailbox in Placement.objects.filter(pk__in=ids).values_list("mailbox_id", flat=True).distinct():
-        cancelled |= set(_cancel(action, RemoteOp.Kind.EXPUNGE, mailbox, ids))
-    local = Placement.objects.filter(pk__in=ids, account__protocol="pop3").values_list("pk", flat=True)
-    scope = Placement.objects.filter(pk__in=(cancelled | set(local)) & ids, account__user=user)
-    scope.update(state=Placement.State.LIVE, gone_at=None)
-    actions.refresh(user, targets.lock(scope))
+    spots = targets.lock(Placement.objects.filter(pk__in=ids, account__user=user))
+    if Mailbox.objects.filter(pk__in={spot.mailbox for spot in spots}, phase=Mailbox.Phase.GONE).exists():
+        raise mailboxes.NotPossible(_("This folder is not there any more."))
+    remote = ops.remote_accounts({spot.account for spot in spots})
+    back = [spot for spot in spots if spot.account not in remote]
+    for mailbox, members in actions.by_mailbox(spots).items():
+        cancelled = _cancel(action, RemoteOp.Kind.EXPUNGE, mailbox, {spot.placement for spot in members})
+        back += [spot for spot in members if spot.placement in cancelled]
+    for mailbox, members in actions.by_mailbox(back).items():
+        put_back(mailbox, {spot.placement: (spot.gen, spot.uid) for spot in members})
+    for account in {spot.account for spot in back} & remote:
+        ops.wake(account)
+    actions.refresh(user, back)
 
 
 def _reopen(user: User, action: Action, step: dict[str, Any]) -> None:
@@ -164,7 +169,7 @@ def _reappear(user: User, action: Action, step: dict[str, Any]) -> None:
 
 def _cancelled(action: Action, kind: RemoteOp.Kind, mailbox: Mailbox) -> bool:
     """Whether the action's operation on this folder had not begun, and now never will."""
-    waiting = RemoteOp.objects.select_for_update(skip_locked=True).filter(
+    waiting = RemoteOp.objects.select_for_update().filter(
         action=action, kind=kind, mailbox=mailbox, state=RemoteOp.State.QUEUED, attempts=0
     )
     ids = [op.pk for op in waiting]
@@ -181,11 +186,11 @@ def _cancel(action: Action, kind: RemoteOp.Kind, mailbox: int, placements: set[i
 
     What the person has moved on since stays in its operation: the later one builds on it.
     """
-    waiting = RemoteOp.objects.select_for_update(skip_locked=True).filter(
+    waiting = RemoteOp.objects.select_for_update().filter(
         action=action, kind=kind, mailbox=mailbox, state=RemoteOp.State.QUEUED, attempts=0
     )
     before: dict[int, Before] = {}
-    for op in waiting:
+    for op in waiting.order_by("id"):  # a worker that only tells it a UID is waited for; one that begins it was faster
         before |= {pk: (op.gen, uid) for pk, uid in _take_out(op, placements).items()}
     return before
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from django.db import IntegrityError, OperationalError
 
 from webmail.models.summaries import refresh_lines, refresh_threads
-from webmail.sync import failpoints, labels, placements
+from webmail.sync import departures, failpoints, labels, placements
 from webmail.sync.digests import LineDigest, line_digests
 from webmail.sync.lease import Lease, guarded
 from webmail.sync.messages import Stored, Threads, known_messages, make_messages
@@ -56,7 +56,7 @@ def replayed(lease: Lease, work: Callable[[], T]) -> T:
 
 
 def store(spot: Spot, batch: Sequence[Incoming]) -> Outcome:
-    """Writes the rows; call inside ``guarded``. UIDs that a queued operation takes away are passed over."""
+    """Writes the rows; call inside ``guarded``. Messages that a queued operation takes away are passed over."""
     latest = {row.uid: row for row in batch}  # a message without a UID (POP3) comes alone
     here = placements_here(spot, list(latest))
     # asked for after what is here: a move that commits in between is seen by one or the other
@@ -65,6 +65,8 @@ def store(spot: Spot, batch: Sequence[Incoming]) -> Outcome:
     if not rows:
         return Outcome()
     known = known_messages(spot.account_id, rows)
+    away = departures.recognise(spot, rows, here, known)
+    rows = [row for row in rows if row.uid not in away.uids]
     fresh = list({row.fingerprint: row for row in rows if row.fingerprint not in known}.values())
     visible = frozenset(row.fingerprint for row in rows if row.visible)
     made, threads = make_messages(spot.account_id, fresh, visible=visible)
@@ -80,7 +82,7 @@ def store(spot: Spot, batch: Sequence[Incoming]) -> Outcome:
     outcome = Outcome([(made[row.fingerprint].id, row.uid) for row in fresh], bool(new or changed or bound))
     outcome.changed = outcome.changed or relabelled
     # threads are locked before mailboxes, here as everywhere
-    _summarise(spot, threads, old_threads if outcome.changed else frozenset())
+    _summarise(spot, threads, (old_threads if outcome.changed else set()) | away.threads, away.boxes)
     _write_lines(spot, rows, known, threads)
     if spot.labelled and threads.new:  # lines of their views
         refresh_lines({spot.mailbox_id}, threads.new)
@@ -112,9 +114,9 @@ def _line(spot: Spot, line: LineDigest) -> tuple[object, ...]:
     )
 
 
-def _summarise(spot: Spot, threads: Threads, changed: Collection[int]) -> None:
+def _summarise(spot: Spot, threads: Threads, changed: Collection[int], boxes: Collection[int]) -> None:
     """Conversations that were here before are summed up anew."""
     old = (threads.touched | set(changed)) - threads.new
     if old:
-        refresh_lines({spot.mailbox_id} | threads.boxes, old)
+        refresh_lines({spot.mailbox_id, *boxes} | threads.boxes, old)
         refresh_threads(old)

@@ -225,8 +225,8 @@ def _changes(
         old = [row for row in batch if (known.backfill_low or 1) <= row.uid <= known.verified_high]
         changed, missing = replayed(run.lease, partial(vanish.change_flags, spot_of(box), old))
         unknown |= missing
-        if changed:
-            run.tell(box.pk)
+        for pk in changed:
+            run.tell(pk)
     return came, UidSet.collect(unknown)
 
 

@@ -4,6 +4,8 @@ Invariants: a message is looked for by the UID it had, then where its placement 
 lost only after a complete look at the mailbox, and while no earlier operation could still bring it there.
 """
 
+from dataclasses import replace
+
 from django.db.models import Q
 
 from webmail.models import Mailbox, Placement, RemoteOp
@@ -12,6 +14,7 @@ from webmail.protocols.values import Selected, UidSet
 from webmail.sync import plan
 from webmail.sync.mailbox import known_of, sync_mailbox
 from webmail.sync.ops_plan import Batch
+from webmail.sync.owed import departing
 from webmail.sync.run import Run
 
 Uids = dict[int, int | None]
@@ -31,9 +34,17 @@ def resolve(run: Run, batch: Batch, source: Mailbox) -> Uids | None:
         return None
     sync_mailbox(run, source, None)
     source.refresh_from_db()
+    read_again(batch)  # the look may have numbered them anew, and found them
     uids = source_uids(batch, source)
     complete = source.backfill_low is not None and source.backfill_low <= 1
     return uids if complete or None not in uids.values() else None
+
+
+def read_again(batch: Batch) -> None:
+    """The UIDs of a claimed batch as its rows name them now."""
+    rows = {row.pk: row for row in RemoteOp.objects.filter(pk__in=batch.ids)}
+    batch.ops = [replace(op, gen=rows[op.id].gen, uids=tuple(rows[op.id].uids)) for op in batch.ops if op.id in rows]
+    batch.gen = next((op.gen for op in batch.ops), batch.gen)
 
 
 def source_uids(batch: Batch, source: Mailbox) -> Uids:
@@ -73,13 +84,16 @@ def present(run: Run, uids: Uids) -> dict[int, int]:
 
 
 def arrived(run: Run, batch: Batch, destination: Mailbox) -> set[int]:
-    """Placements of the batch that a look at the destination has given a UID there."""
+    """Placements of the batch that a look at the destination has given a UID there, or the operation that takes them
+    on from there.
+    """
     sync_mailbox(run, destination, None)
     destination.refresh_from_db()
     rows = Placement.objects.filter(
         pk__in=batch.items, mailbox=destination.pk, gen=destination.gen, uid__isnull=False
     ).exclude(state=Placement.State.GONE)
-    return set(rows.values_list("pk", flat=True))
+    onwards = departing(destination.account_id, destination.pk, destination.gen)
+    return set(rows.values_list("pk", flat=True)) | (set(onwards.values()) & batch.items.keys())
 
 
 def select(run: Run, box: Mailbox, *, read_only: bool = False) -> Selected | None:

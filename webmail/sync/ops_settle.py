@@ -12,11 +12,26 @@ from django.utils import timezone
 from webmail.models import Mailbox, Placement, RemoteOp
 from webmail.models.folder_tree import reappear, take_wire_name
 from webmail.models.label_views import rename_label
+from webmail.models.numbering import Before, put_back
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.protocols.values import UidSet
-from webmail.sync import keywords, labels
+from webmail.sync import departures, keywords, labels
 from webmail.sync.folders import shown_name
-from webmail.sync.ops_plan import COPY, CREATE, FLAGS, FOLDERS, KEYWORDS, LABELS, MOVE, REMOVE, RENAME, SUBSCRIBE, Batch
+from webmail.sync.ops_plan import (
+    COPY,
+    CREATE,
+    EXPUNGE,
+    FLAGS,
+    FOLDERS,
+    KEYWORDS,
+    LABELS,
+    MOVE,
+    REMOVE,
+    RENAME,
+    SUBSCRIBE,
+    Batch,
+)
+from webmail.sync.ops_resolve import read_again
 from webmail.sync.owed import folders, label_change, label_names, still_pending
 from webmail.sync.sql import change
 from webmail.sync.vanish import hide_mailbox
@@ -80,7 +95,10 @@ class Moved:
 
 def move_done(batch: Batch, source: Mailbox, destination: Mailbox, moved: Moved) -> set[int]:
     """Moved: placements get their new UIDs; those the server had no more become tombstones."""
-    _lock({*moved.bound, *moved.lost})  # what a person did to them until now is seen from here on
+    left = _rows_of(source, moved.left)
+    came = _rows_of(destination, moved.bound.values())
+    # what a person did to them until now is seen from here on
+    _lock({*moved.bound, *moved.lost, *left, *came})
     threads = _hide_twins(source, moved.left)
     for pk, uid in sorted(moved.bound.items()):
         threads |= _bind(pk, destination, uid)
@@ -94,8 +112,14 @@ def move_done(batch: Batch, source: Mailbox, destination: Mailbox, moved: Moved)
     return {destination.pk} if threads else set()
 
 
+def _rows_of(box: Mailbox, uids: Iterable[int]) -> list[int]:
+    """Placements stored under these UIDs."""
+    rows = Placement.objects.filter(mailbox=box.pk, gen=box.gen, uid__in=list(uids))
+    return list(rows.values_list("pk", flat=True))
+
+
 def _hide_twins(source: Mailbox, left: UidSet) -> set[int]:
-    """Rows that a look at the source made for messages on their way out (it was renumbered). Returns threads."""
+    """Rows that a look at the source made for messages on their way out. The rows are locked. Returns threads."""
     twins = Placement.objects.filter(mailbox=source.pk, gen=source.gen, uid__in=list(left))
     threads = set(twins.values_list("thread_id", flat=True))
     twins.update(state=Placement.State.GONE, gone_at=timezone.now())
@@ -118,15 +142,14 @@ def _bind(pk: int, destination: Mailbox, uid: int) -> set[int]:
 
 
 def _tell_followers(batch: Batch, pk: int, destination: Mailbox, uid: int) -> None:
-    """Later operations about this message, made before its UID here was known, learn it."""
-    for op in RemoteOp.objects.filter(
+    """Later operations about this message, made before its UID here was known, learn it: up to the one that takes it
+    away again. Should it come back once more, it has another UID then.
+    """
+    later = RemoteOp.objects.filter(
         account=destination.account_id, state__in=_OPEN, mailbox=destination.pk, placements__contains=[pk]
-    ).exclude(pk__in=batch.ids):
-        op.uids = [
-            uid if placement == pk and old is None else old
-            for placement, old in zip(op.placements, op.uids, strict=True)
-        ]
-        op.save(update_fields=["uids"])
+    ).exclude(pk__in=batch.ids)
+    takes = later.filter(kind__in=[RemoteOp.Kind.MOVE, RemoteOp.Kind.EXPUNGE]).order_by("id").first()
+    departures.tell(destination.account_id, destination.pk, pk, uid, last=None if takes is None else takes.pk)
 
 
 def mailbox_removed(batch: Batch, source: Mailbox) -> set[int]:
@@ -150,8 +173,10 @@ def renamed(batch: Batch, source: Mailbox, new: bytes) -> set[int]:
 
 def revert(batch: Batch, words: str) -> set[int]:
     """The server refused: the rows go back to what it has, the operations stay visible as not done."""
-    boxes = {box for box in (batch.mailbox, batch.destination) if box is not None}
     placements = list(Placement.objects.filter(pk__in=batch.items).order_by("pk").select_for_update())
+    read_again(batch)
+    boxes = {box for box in (batch.mailbox, batch.destination) if box is not None}
+    boxes |= {row.mailbox_id for row in placements}  # what is moved on meanwhile shows it there
     if batch.kind == FLAGS:
         _revert_flags(batch)
     elif batch.kind == KEYWORDS and placements:
@@ -160,8 +185,8 @@ def revert(batch: Batch, words: str) -> set[int]:
         labels.take_back(placements[0].account_id if placements else 0, list(batch.items), besides=batch.ids)
     elif batch.kind == MOVE:
         _revert_move(batch, placements)
-    elif batch.kind == "expunge":
-        Placement.objects.filter(pk__in=batch.items).update(state=Placement.State.LIVE, gone_at=None)
+    elif batch.kind == EXPUNGE:
+        _revert_expunge(placements)
     elif batch.kind == COPY:
         Placement.objects.filter(pk__in=batch.items, uid=None).update(
             state=Placement.State.GONE, gone_at=timezone.now()
@@ -200,16 +225,30 @@ def _revert_flags(batch: Batch) -> None:
 
 
 def _revert_move(batch: Batch, placements: Iterable[Placement]) -> None:
-    """Back to where the server still has them, unless the person has moved them on since."""
+    """Back to where the server still has them, unless the person has moved them on since.
+
+    They are live again, should the destination have vanished from the server and its mail from view.
+    """
+    there = [row.pk for row in placements if row.mailbox_id == batch.destination and row.uid is None]
+    if batch.mailbox is not None:
+        _put_back(batch.mailbox, {pk: (batch.gen, batch.items[pk]) for pk in there})
+
+
+def _revert_expunge(placements: Iterable[Placement]) -> None:
+    """In sight again, under the numbers they have now."""
+    by_box: dict[int, dict[int, Before]] = {}
     for row in placements:
-        uid = batch.items[row.pk]
-        if row.mailbox_id != batch.destination or row.uid is not None or batch.mailbox is None:
-            continue
-        Placement.objects.filter(mailbox=batch.mailbox, gen=batch.gen, uid=uid).exclude(pk=row.pk).delete()
-        # live again, should the destination have vanished from the server and its mail from view
-        Placement.objects.filter(pk=row.pk).update(
-            mailbox=batch.mailbox, gen=batch.gen, uid=uid, state=Placement.State.LIVE, gone_at=None
-        )
+        by_box.setdefault(row.mailbox_id, {})[row.pk] = (row.gen, row.uid)
+    for box, before in by_box.items():
+        _put_back(box, before)
+
+
+def _put_back(box: int, before: Mapping[int, Before]) -> None:
+    """Live again; hidden with their folder when the server no longer has that, and it is not only deleted here."""
+    put_back(box, before)
+    deleted_here = RemoteOp.objects.filter(mailbox=box, kind=REMOVE, state__in=_OPEN)
+    if Mailbox.objects.filter(pk=box, phase=Mailbox.Phase.GONE).exists() and not deleted_here.exists():
+        Placement.objects.filter(pk__in=before).update(state=Placement.State.GONE, gone_at=timezone.now())
 
 
 def _refresh(boxes: Collection[int], threads: Collection[int]) -> None:

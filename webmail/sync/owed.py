@@ -13,12 +13,11 @@ from django.db.models import Q
 
 from webmail.mime.folder_names import below, sibling
 from webmail.models import Mailbox, RemoteOp
-from webmail.protocols.values import UidSet
 
 _LEAVING = """
-SELECT DISTINCT uid FROM webmail_remoteop, unnest(uids) AS uid
+SELECT item.uid, item.placement FROM webmail_remoteop, unnest(uids, placements) AS item(uid, placement)
 WHERE account_id = %s AND mailbox_id = %s AND gen = %s AND state IN ('queued', 'inflight')
-  AND kind IN ('move', 'expunge') AND uid IS NOT NULL
+  AND kind IN ('move', 'expunge') AND item.uid IS NOT NULL
 """
 _COVERED = """
 SELECT p.id, coalesce(bit_or(op.set_flags | op.clear_flags), 0) FROM webmail_placement p
@@ -37,13 +36,14 @@ LabelChange = tuple[frozenset[str], frozenset[str]]  # to add, to remove
 
 def leaving_uids(account_id: int, mailbox_id: int, gen: int) -> frozenset[int]:
     """UIDs that an open move or expunge takes out of this mailbox."""
+    return frozenset(departing(account_id, mailbox_id, gen))
+
+
+def departing(account_id: int, mailbox_id: int, gen: int) -> dict[int, int]:
+    """The same, each with the placement that stands for the message, wherever that is now."""
     with connection.cursor() as cursor:
         cursor.execute(_LEAVING, [account_id, mailbox_id, gen])
-        return frozenset(row[0] for row in cursor.fetchall())
-
-
-def leaving_set(account_id: int, mailbox_id: int, gen: int) -> UidSet:
-    return UidSet.collect(leaving_uids(account_id, mailbox_id, gen))
+        return dict(cursor.fetchall())
 
 
 def still_pending(placements: Iterable[int], *, besides: Iterable[int]) -> dict[int, int]:

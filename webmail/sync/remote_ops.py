@@ -144,6 +144,7 @@ def _claim(run: Run, batch: Batch, dest_uidnext: int | None) -> list[Op]:
         found = []
         for row in rows:
             found.append(_value(row))
+            batch.gen = row.gen
             row.state = RemoteOp.State.INFLIGHT
             row.attempts += 1
             row.dest_uidnext = row.dest_uidnext or dest_uidnext

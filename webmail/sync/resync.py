@@ -114,8 +114,8 @@ def _compare(run: Run, box: Mailbox, span: UidSet) -> bool:
 def _flags(run: Run, box: Mailbox, uids: UidSet) -> None:
     """All flags as the server has them now; what a person changed meanwhile stays."""
     rows = [row for row in run.session.fetch_flags(uids) if isinstance(row, FlagRow)] if uids else []
-    if rows and replayed(run.lease, partial(vanish.change_flags, spot_of(box), rows))[0]:
-        run.tell(box.pk)
+    for pk in replayed(run.lease, partial(vanish.change_flags, spot_of(box), rows))[0] if rows else ():
+        run.tell(pk)
 
 
 def _unfetchable(box: Mailbox, span: UidSet) -> UidSet:

@@ -1,14 +1,15 @@
 """The few ways the sync speaks SQL: ask, change, COPY, draw ids. Statements are constants of their modules."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
 
 _DRAW = "SELECT nextval(%s) FROM generate_series(1, %s)"
+Values = Sequence[Any] | Mapping[str, Any]
 
 
-def ask(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+def ask(sql: str, values: Values) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
@@ -16,7 +17,7 @@ def ask(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         return found
 
 
-def change(sql: str, values: Sequence[Any]) -> int:
+def change(sql: str, values: Values) -> int:
     """Runs a statement; returns how many rows it touched."""
     with connection.cursor() as cursor:
         cursor.execute(sql, values)

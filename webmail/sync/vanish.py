@@ -6,6 +6,7 @@ the person sees them. Call inside ``guarded``.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db import connection
 
@@ -15,8 +16,9 @@ from webmail.protocols.values import FlagRow, UidSet
 from webmail.sync import labels
 from webmail.sync.keywords import seen
 from webmail.sync.label_names import label_texts
-from webmail.sync.owed import leaving_uids
+from webmail.sync.owed import departing, leaving_uids
 from webmail.sync.placements import GONE, LIVE, Spot, placements_here
+from webmail.sync.sql import ask, change
 
 HIGHEST = 0xFFFF_FFFF  # UIDs have 32 bits
 _LOCK = "SELECT id FROM webmail_placement WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
@@ -38,8 +40,10 @@ SET server_flags = new.flags, modseq = coalesce(new.modseq, p.modseq), server_ke
 FROM (SELECT id, flags, modseq,
              coalesce(string_to_array(nullif(words, ''), ' ')::varchar(100)[], '{}') AS words
       FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::text[]) AS row(id, flags, modseq, words)) new
-WHERE p.id = new.id AND p.mailbox_id = %s RETURNING p.thread_id
+WHERE p.id = new.id AND :where RETURNING p.id, p.mailbox_id, p.thread_id
 """.replace(":seen", seen("new.words", "p."))
+_CHANGE_HERE = _CHANGE.replace(":where", "p.mailbox_id = %s")
+_CHANGE_AWAY = _CHANGE.replace(":where", "(p.server_flags, p.server_keywords) IS DISTINCT FROM (new.flags, new.words)")
 _STORED_RANGES = """
 SELECT min(uid), max(uid) FROM (
     SELECT uid, uid - row_number() OVER (ORDER BY uid) AS island FROM webmail_placement
@@ -58,29 +62,52 @@ _IN_MAILBOX = "SELECT id, account_id FROM webmail_placement WHERE mailbox_id = %
 _COUNT = "SELECT count(*) FROM webmail_placement WHERE mailbox_id = %s AND gen = %s AND uid IS NOT NULL AND state <> 1"
 
 
-def change_flags(spot: Spot, rows: Sequence[FlagRow]) -> tuple[int, set[int]]:
-    """Writes what differs; returns how many changed, and the UIDs that are not stored here at all."""
+def change_flags(spot: Spot, rows: Sequence[FlagRow]) -> tuple[set[int], set[int]]:
+    """Writes what differs; returns the mailboxes where something changed, and the UIDs that are not stored at all.
+
+    What a queued operation takes away, or has hidden, takes its flags along: they are written where its row is now.
+    """
     latest = {row.uid: row for row in rows}
     here = placements_here(spot, list(latest))
-    leaving = leaving_uids(spot.account_id, spot.mailbox_id, spot.gen)
-    unknown = latest.keys() - here.keys() - leaving
-    changes = []
-    for uid, at in here.items():
-        flags, keywords = Flag.from_wire(latest[uid].flags)
-        if at.state == LIVE and (at.server_flags, at.server_keywords) != (flags, tuple(keywords)):
-            changes.append((at.id, flags, latest[uid].modseq, " ".join(keywords)))
-    threads = _write(spot.mailbox_id, changes) if changes else set()
+    away = departing(spot.account_id, spot.mailbox_id, spot.gen)
+    unknown = latest.keys() - here.keys() - away.keys()
+    told = {uid: _Told.of(row) for uid, row in latest.items()}
+    differing = {
+        uid: at.id
+        for uid, at in here.items()
+        if at.state == LIVE and (at.server_flags, at.server_keywords) != (told[uid].flags, told[uid].keywords)
+    }
+    change(_LOCK, [[*differing.values(), *(away[uid] for uid in away.keys() & latest.keys())]])
+    written = _write(_CHANGE_HERE, [(pk, told[uid]) for uid, pk in differing.items()], spot.mailbox_id)
+    if len(written) < len(differing):  # some were just moved on
+        away = departing(spot.account_id, spot.mailbox_id, spot.gen)
+    written += _write(_CHANGE_AWAY, [(away[uid], told[uid]) for uid in away.keys() & latest.keys()])
     relabelled = labels.note(spot, {at.id: label_texts(latest[uid].labels) for uid, at in here.items()})
-    _summarise(spot, threads | relabelled)
-    return len(changes) + len(relabelled), unknown
+    boxes = {box for _, box, _ in written} | ({spot.mailbox_id} if relabelled else set())
+    _summarise(boxes, {thread for _, _, thread in written} | relabelled)
+    return boxes, unknown
 
 
-def _write(mailbox_id: int, changes: list[tuple[int, int, int | None, str]]) -> set[int]:
-    """Flags of what still is in the mailbox; what is moved on takes them along on the server, and is read there."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [[change[0] for change in changes]])
-        cursor.execute(_CHANGE, [*map(list, zip(*changes, strict=True)), mailbox_id])
-        return {row[0] for row in cursor.fetchall()}
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the server says of a message."""
+
+    flags: int
+    keywords: tuple[str, ...]
+    modseq: int | None
+
+    @classmethod
+    def of(cls, row: FlagRow) -> "_Told":
+        flags, keywords = Flag.from_wire(row.flags)
+        return cls(flags, tuple(keywords), row.modseq)
+
+
+def _write(sql: str, changes: list[tuple[int, _Told]], *values: int) -> list[tuple[int, int, int]]:
+    """Returns (placement, mailbox, conversation) of those written."""
+    if not changes:
+        return []
+    columns = [(pk, told.flags, told.modseq, " ".join(told.keywords)) for pk, told in changes]
+    return [(pk, box, thread) for pk, box, thread in ask(sql, [*map(list, zip(*columns, strict=True)), *values])]
 
 
 def hide(spot: Spot, uids: UidSet) -> int:
@@ -142,7 +169,7 @@ def _hide(spot: Spot, ids: Sequence[int], *, without_uid: bool = False) -> int:
         cursor.execute(_LOCK, [list(ids)])
         cursor.execute(sql, [list(ids), spot.mailbox_id])
         found = cursor.fetchall()
-    _summarise(spot, {row[0] for row in found})
+    _summarise({spot.mailbox_id}, {row[0] for row in found})
     return len(found)
 
 
@@ -169,7 +196,7 @@ def summarise_span(spot: Spot, low: int, high: int) -> None:
     """Lines and threads of what lies under these UIDs, tombstones included, computed anew."""
     with connection.cursor() as cursor:
         cursor.execute(_THREADS, [spot.mailbox_id, spot.gen, low, high])
-        _summarise(spot, {row[0] for row in cursor.fetchall()})
+        _summarise({spot.mailbox_id}, {row[0] for row in cursor.fetchall()})
 
 
 def stored_count(spot: Spot) -> int:
@@ -182,7 +209,7 @@ def stored_count(spot: Spot) -> int:
     return count + sum(uid not in here or here[uid].state == GONE for uid in leaving)
 
 
-def _summarise(spot: Spot, threads: set[int]) -> None:
+def _summarise(boxes: set[int], threads: set[int]) -> None:
     if threads:
-        refresh_lines({spot.mailbox_id}, threads)
+        refresh_lines(boxes, threads)
         refresh_threads(threads)
