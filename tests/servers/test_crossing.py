@@ -13,16 +13,17 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import MailAccount
 from tests import factories
 from tests.servers.sync_rig import check_summaries
 from webmail.delivery import answered
 from webmail.models import Action, Flag, Mailbox, Message, Outgoing, Placement, RemoteOp, folder_tree
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.protocols.values import FlagRow, UidSet
-from webmail.services import actions, targets, undo
+from webmail.services import actions, ops, targets, undo
 from webmail.services.ops import Spot
+from webmail.sync import labels, messages, ops_settle, placements, purge, vanish
 from webmail.sync import lease as leases
-from webmail.sync import ops_settle, placements, vanish
 from webmail.sync.lease import guarded
 from webmail.sync.ops_plan import Batch, Op
 
@@ -247,6 +248,20 @@ def test_mail_deleted_for_good_returns_by_undo_while_a_worker_is_at_the_operatio
     check_summaries(placed.account)
 
 
+def test_a_copy_made_while_its_conversation_is_joined_to_another_belongs_to_that_too(placed: Placement) -> None:
+    kept = factories.mailbox(placed.account, name="Kept")
+    other = factories.message(placed.mailbox, subject="Re: Harbour signage")
+
+    def join() -> None:
+        boxes = messages._merge({placed.thread_id: other.thread_id})
+        refresh_lines(boxes, {placed.thread_id, other.thread_id})
+        refresh_threads({placed.thread_id, other.thread_id})
+
+    amid_an_action(placed, person=lambda spots: actions.copy(placed.account.user, spots, kept), worker=join)
+    assert set(Placement.objects.values_list("thread", flat=True)) == {other.thread_id}
+    check_summaries(placed.account)
+
+
 def test_refused_marks_leave_the_counts_of_the_folder_where_the_message_is_now(placed: Placement) -> None:
     kept = factories.mailbox(placed.account, name="Kept")
     spots = transaction.atomic(targets.lock)(Placement.objects.filter(pk=placed.pk))
@@ -273,6 +288,19 @@ def test_a_refused_move_of_what_has_no_uid_leaves_others_that_wait_there(placed:
     check_summaries(placed.account)
 
 
+def test_labels_told_of_a_message_that_is_just_put_into_trash_are_not_written_there(placed: Placement) -> None:
+    Mailbox.objects.filter(pk=placed.mailbox_id).update(labelled=True)
+    spot = placements.Spot(placed.account_id, placed.mailbox_id, placed.gen, labelled=True)
+    trash = factories.mailbox(placed.account, "trash")
+    amid_an_action(
+        placed,
+        person=lambda spots: actions.carry(placed.account.user, "delete", spots, trash),
+        worker=lambda: labels.note(spot, {placed.pk: ("Boats",)}),
+    )
+    placed.refresh_from_db()
+    assert (placed.mailbox_id, placed.server_labels) == (trash.pk, None)
+
+
 def crossed(first: Placement, second: Placement, worker: Callable[[], object]) -> None:
     """Somebody takes two rows in the order of their ids while another writer takes both, of which the table and its
     indexes have the second first.
@@ -284,8 +312,69 @@ def crossed(first: Placement, second: Placement, worker: Callable[[], object]) -
         Placement.objects.select_for_update().get(pk=second.pk)
 
 
+def test_a_folder_is_hidden_and_shown_in_the_order_all_take_rows(placed: Placement) -> None:
+    other, at = factories.message(placed.mailbox), timezone.now()
+    crossed(placed, other, lambda: folder_tree.hide_mail(placed.mailbox_id, at))
+    crossed(placed, other, lambda: folder_tree.show_mail(placed.mailbox_id, at))
+
+
+def test_the_original_of_an_answer_is_marked_in_the_order_all_take_rows(placed: Placement) -> None:
+    other = twin_of(placed)
+    crossed(placed, other, lambda: answered.mark(Outgoing(original=placed.message, mode="reply")))
+
+
 def test_what_is_moved_away_is_hidden_in_the_order_all_take_rows(placed: Placement) -> None:
     other = factories.message(placed.mailbox)
     op, _ = on_its_way(factories.message(placed.mailbox))
     Placement.objects.filter(pk=placed.pk).update(uid=90_000)
     crossed(placed, other, lambda: moved_as(op, 77, left=UidSet.span(1, 90_000)))
+
+
+def test_conversations_are_joined_in_the_order_all_take_rows(placed: Placement) -> None:
+    other, winner = twin_of(placed), factories.message(placed.mailbox)
+    crossed(placed, other, lambda: messages._merge({placed.thread_id: winner.thread_id}))
+
+
+def twin_of(placed: Placement) -> Placement:
+    """The same message once more: this lies where the first one did, which is in another folder now."""
+    Placement.objects.filter(pk=placed.pk).update(mailbox=factories.mailbox(placed.account, name="Kept"))
+    return Placement.objects.create(
+        account=placed.account,
+        mailbox=placed.mailbox,
+        uid=1,
+        message=placed.message,
+        thread=placed.thread,
+        received_at=placed.received_at,
+    )
+
+
+def test_a_tombstone_that_comes_back_while_it_is_purged_stays(placed: Placement) -> None:
+    buried = timezone.now() - timedelta(days=8)
+    Placement.objects.filter(pk=placed.pk).update(state=Placement.State.GONE, gone_at=buried)
+    with beside(purge.purge) as start, transaction.atomic():
+        Placement.objects.filter(pk=placed.pk).update(state=Placement.State.LIVE, gone_at=None)
+        start()
+    placed.refresh_from_db()
+    assert placed.state == Placement.State.LIVE
+
+
+def test_an_account_is_removed_amid_an_action_on_its_mail(placed: Placement) -> None:
+    """The action's rows hold the removal up, and its operation waits for the account: a deadlock, and both go on."""
+    client = Client()
+    client.force_login(placed.account.user)
+    kept = factories.mailbox(placed.account, name="Kept")
+    user = placed.account.user
+    begun: list[bool] = []
+    address = reverse("mail:account_remove", args=[placed.account_id])
+
+    def act() -> None:
+        spots = targets.lock(Placement.objects.filter(pk=placed.pk))
+        actions.move(user, "move", spots, kept)
+        if not begun:
+            begun.append(True)
+            start()
+
+    with beside(lambda: client.post(address, {"confirm": "yes"})) as start:
+        ops.done_again(act)
+    assert not Placement.objects.exists()
+    assert not MailAccount.objects.exists()

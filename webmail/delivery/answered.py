@@ -5,7 +5,7 @@ got its receipt, other programs hear by $MDNSent (RFC 3503).
 from functools import partial
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from accounts.models import MailAccount
 from accounts.services import sync_state
@@ -24,7 +24,9 @@ def mark(outgoing: Outgoing) -> None:
             _mark_receipt(outgoing.original_id)
         return
     bit = int(Flag.FORWARDED if outgoing.mode == Draft.Mode.FORWARD else Flag.ANSWERED)
-    placements = Placement.objects.filter(message=outgoing.original_id, origin=None, state=Placement.State.LIVE)
+    placements = Placement.objects.filter(
+        message=outgoing.original_id, origin=None, state=Placement.State.LIVE
+    ).order_by("pk")
     remote = MailAccount.Protocol.IMAP
     for placement in placements.select_related("account").select_for_update(of=("self",)):
         owed = placement.account.protocol == remote
@@ -45,10 +47,15 @@ def mark(outgoing: Outgoing) -> None:
         refresh_lines([placement.mailbox_id], [placement.thread_id])
 
 
+def _locked(message_id: int) -> QuerySet[Placement]:
+    """Where the message lies, in the order in which all take rows."""
+    rows = Placement.objects.filter(message=message_id, origin=None, state=Placement.State.LIVE).order_by("pk")
+    return rows.select_related("account").select_for_update(of=("self",))
+
+
 def _mark_receipt(message_id: int) -> None:
     """Where folders are labels (Gmail) there are no keywords."""
-    placements = Placement.objects.filter(message=message_id, origin=None, state=Placement.State.LIVE)
-    for placement in placements.select_related("account").select_for_update(of=("self",)):
+    for placement in _locked(message_id):
         present = {word.lower() for word in placement.keywords}
         labelled = Mailbox.objects.filter(account=placement.account_id, labelled=True).exclude(phase=Mailbox.Phase.GONE)
         if RECEIPT_SENT.lower() in present or labelled.exists():

@@ -10,6 +10,7 @@ from webmail.mime.folder_names import below
 from .mailbox import Mailbox
 from .summaries import refresh_lines, refresh_threads
 
+_LOCK = "SELECT id FROM webmail_placement WHERE mailbox_id = %s AND state = %s ORDER BY id FOR NO KEY UPDATE"
 # Conversations are asked for as the rows are written: they may be joined, and mail moved, while rows are waited for.
 _HIDE = """
 UPDATE webmail_placement SET state = 1, gone_at = %s WHERE mailbox_id = %s AND state = 0 RETURNING thread_id
@@ -49,12 +50,12 @@ def take_wire_name(account_id: int, old: bytes, new: bytes, delimiter: str) -> N
 
 def hide_mail(mailbox_id: int, at: datetime) -> None:
     """Takes the folder's mail from view; ``at`` marks it, so that exactly this comes back."""
-    _turn(mailbox_id, _HIDE, [at, mailbox_id])
+    _turn(mailbox_id, 0, _HIDE, [at, mailbox_id])
 
 
 def show_mail(mailbox_id: int, at: datetime) -> None:
     """Brings back what ``hide_mail`` took from view at that moment."""
-    _turn(mailbox_id, _SHOW, [mailbox_id, at])
+    _turn(mailbox_id, 1, _SHOW, [mailbox_id, at])
 
 
 def reappear(mailbox_id: int, kept: dict[str, str]) -> None:
@@ -64,8 +65,9 @@ def reappear(mailbox_id: int, kept: dict[str, str]) -> None:
     show_mail(mailbox_id, datetime.fromisoformat(kept["gone_at"]))
 
 
-def _turn(mailbox_id: int, statement: str, values: list[datetime | int]) -> None:
+def _turn(mailbox_id: int, state: int, statement: str, values: list[datetime | int]) -> None:
     with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [mailbox_id, state])
         cursor.execute(statement, values)
         threads = {row[0] for row in cursor.fetchall()}
     if threads:

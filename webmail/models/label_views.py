@@ -56,6 +56,11 @@ UPDATE webmail_placement SET labels = ARRAY(
     ORDER BY label)
 WHERE id = ANY(%s)
 """
+_LOCK = """
+SELECT id FROM webmail_placement
+WHERE id IN (SELECT origin_id FROM webmail_placement WHERE mailbox_id = %s AND origin_id IS NOT NULL)
+ORDER BY id FOR NO KEY UPDATE
+"""
 _RENAME = """
 UPDATE webmail_placement SET labels = array_replace(labels, %(old)s, %(new)s),
        server_labels = array_replace(server_labels, %(old)s, %(new)s)
@@ -92,6 +97,7 @@ def relabel(placements: Collection[int], *, add: Sequence[str], remove: Sequence
 def rename_label(view: Mailbox, label: str) -> None:
     """Another name for a label, on the mailbox and on every message that shows there; the empty one takes it off."""
     with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [view.pk])
         cursor.execute(_RENAME if label else _REMOVE, {"old": view.label, "new": label, "view": view.pk})
     if label:
         view.label = label

@@ -17,17 +17,21 @@ _STORED = "SELECT id, server_labels FROM webmail_placement WHERE id = ANY(%s)"
 _LOCK = "SELECT id, server_labels FROM webmail_placement WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 _UNDER = "SELECT uid, id FROM webmail_placement WHERE mailbox_id = %s AND gen = %s AND uid = ANY(%s)"
 _WRITE = """
-UPDATE webmail_placement SET server_labels = %s, labels = %s WHERE id = ANY(%s) RETURNING thread_id
+UPDATE webmail_placement SET server_labels = %s, labels = %s
+WHERE id = ANY(%s) AND mailbox_id = coalesce(%s, mailbox_id) RETURNING thread_id
 """
 
 
 def note(spot: Spot, said: Mapping[int, Labels | None]) -> set[int]:
-    """Writes labels that differ from what the server said before, by placement; returns the conversations touched."""
+    """Writes labels that differ from what the server said before, by placement; returns the conversations touched.
+
+    What was put into Spam or Trash meanwhile has none there.
+    """
     told = {pk: labels for pk, labels in said.items() if labels is not None}
     if not spot.labelled or not told:
         return set()
     differing = [pk for pk, labels in ask(_STORED, [list(told)]) if labels is None or tuple(labels) != told[pk]]
-    return _write(spot.account_id, {pk: told[pk] for pk in differing}) if differing else set()
+    return _write(spot.account_id, {pk: told[pk] for pk in differing}, mailbox_id=spot.mailbox_id)
 
 
 def note_rows(spot: Spot, rows: Sequence[Incoming]) -> bool:
@@ -52,8 +56,12 @@ def take_back(account_id: int, placements: Collection[int], *, besides: Collecti
     _write(account_id, now, besides=besides)
 
 
-def _write(account_id: int, said: Mapping[int, Labels], *, besides: Collection[int] = ()) -> set[int]:
-    """Locks first: what a person owes is asked for when nobody can add to it any more."""
+def _write(
+    account_id: int, said: Mapping[int, Labels], *, besides: Collection[int] = (), mailbox_id: int | None = None
+) -> set[int]:
+    """Locks first: what a person owes is asked for when nobody can add to it any more. With a mailbox only there."""
+    if not said:
+        return set()
     ask(_LOCK, [list(said)])
     owed = owed_labels(account_id, said.keys(), besides=besides)
     groups: dict[tuple[Labels, Labels], list[int]] = {}
@@ -61,7 +69,7 @@ def _write(account_id: int, said: Mapping[int, Labels], *, besides: Collection[i
         groups.setdefault((labels, _laid_over(labels, owed.get(pk, ()))), []).append(pk)
     threads: set[int] = set()
     for (server, seen), placements in groups.items():
-        threads |= {row[0] for row in ask(_WRITE, [list(server), list(seen), placements])}
+        threads |= {row[0] for row in ask(_WRITE, [list(server), list(seen), placements, mailbox_id])}
     return threads
 
 

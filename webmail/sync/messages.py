@@ -34,15 +34,16 @@ UPDATE webmail_message row SET thread_id = pair.winner
 FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE row.thread_id = pair.loser
 """,
     """
-UPDATE webmail_placement row SET thread_id = pair.winner
-FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE row.thread_id = pair.loser
-""",
-    """
 UPDATE webmail_thread row SET merged_into_id = pair.winner
 FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner)
 WHERE row.id = pair.loser OR row.merged_into_id = pair.loser
 """,
 )
+_LOCK = "SELECT id FROM webmail_placement WHERE thread_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_MERGE_PLACEMENTS = """
+UPDATE webmail_placement row SET thread_id = pair.winner
+FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE row.thread_id = pair.loser
+"""
 _LINED = "SELECT DISTINCT mailbox_id FROM webmail_mailboxthread WHERE thread_id = ANY(%s)"
 _THREAD = "webmail_thread (id, account_id, subject, newest_at, message_count, participants)"
 _REF = "webmail_threadref (account_id, ref, thread_id)"
@@ -141,6 +142,8 @@ def _merge(merges: Mapping[int, int]) -> frozenset[int]:
     pairs = [list(merges), list(merges.values())]
     for statement in _MERGE:
         change(statement, pairs)
+    while ask(_LOCK, [list(merges)]):  # a person who held one of them may have made a copy of it
+        change(_MERGE_PLACEMENTS, pairs)
     return frozenset(row[0] for row in ask(_LINED, [[*merges, *merges.values()]]))
 
 

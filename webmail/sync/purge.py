@@ -27,7 +27,7 @@ LIMIT %(batch)s)
 RETURNING mailbox_id, thread_id
 """
 _TOMBSTONES = """
-DELETE FROM webmail_placement WHERE id IN (
+DELETE FROM webmail_placement WHERE state = 1 AND id IN (
     SELECT id FROM webmail_placement WHERE state = 1 AND gone_at < now() - interval '7 days' LIMIT %(batch)s)
 RETURNING message_id
 """

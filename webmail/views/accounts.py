@@ -25,6 +25,7 @@ from webmail.queries import settings as reading
 from webmail.queries.nav import display_name, nav
 from webmail.queries.unsynced import count as not_synced
 from webmail.services import pop, resync, roles
+from webmail.services.ops import done_again
 
 from .htmx import page
 from .lists import person, signed_in
@@ -193,7 +194,7 @@ def remove(request: HttpRequest, account_id: int) -> HttpResponse:
     found = access.account(user, account_id)
     if request.method == "POST":
         label = str(found)
-        lifecycle.remove(found, user)
+        done_again(lambda: lifecycle.remove(found, user))
         messages.success(request, _("%s was removed from Mailroom") % label)
         return HttpResponseRedirect(reverse("mail:settings"))
     context = {"nav": nav(user, current="settings"), "person": person(user), "health": reading.health(found, 0)}
