@@ -21,6 +21,10 @@ _SHOWN = (
     *("account__progress_done", "account__progress_total", "account__progress_rate"),
     *("account__progress_at", "account__progress_since"),
 )
+_OPENED = (
+    *("subject", "merged_into_id", "account__user_id", "account__incoming_id"),
+    *("account__incoming__host", "account__incoming__authentication_names"),
+)
 
 
 def accounts(user: User) -> QuerySet[MailAccount]:
@@ -47,8 +51,8 @@ def shown_mailbox(user: User, mailbox_id: int, account_id: int) -> Mailbox:
 
 def thread(user: User, thread_id: int) -> Thread:
     """The conversation, or the one it was merged into."""
-    scope = Thread.objects.filter(account__user=user).select_related("account__incoming", "merged_into")
-    found = _one(scope, pk=thread_id)
+    scope = Thread.objects.filter(account__user=user).select_related("account__incoming")
+    found = _one(scope.only(*_OPENED), pk=thread_id)
     return found.merged_into or found
 
 

@@ -5,13 +5,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core import signing
+from django.db import connection
 from django.urls import reverse
 from django.utils.translation import gettext
 
 from accounts.models import User
 from webmail.mime.lookalike import shown_address
 from webmail.mime.threads import base_subject
-from webmail.models import Flag, Mailbox, MailboxThread, Message, MessageBody, Placement, PopUid, Thread
+from webmail.models import Flag, Mailbox, Message, MessageBody, Placement, PopUid, Thread
 from webmail.render.headers import PICTURES
 
 from . import invitations, labels, previews, receipts, remote_images, singles, special, trust_panel, unsubscribing
@@ -29,6 +30,20 @@ FRAME_SECONDS = 3600
 _ASIDE = {Mailbox.Role.TRASH.value, Mailbox.Role.JUNK.value}
 _LARGEST_THUMB = 2 * 2**20  # octets of a picture that is fetched for its chip
 _UNFOLDED = 5  # frames opened at once; the rest are one click away
+_MAILBOX = ("id", "account_id", "name", "delimiter", "role")  # what is said of where a message lies
+_UNSAID = [f"mailbox__{one.attname}" for one in Mailbox._meta.concrete_fields if one.attname not in _MAILBOX]
+_NEIGHBOURS = """
+SELECT (SELECT near.thread_id FROM webmail_mailboxthread AS near
+         WHERE near.mailbox_id = line.mailbox_id
+           AND (near.newest_at, near.thread_id) > (line.newest_at, line.thread_id)
+         ORDER BY near.newest_at, near.thread_id LIMIT 1),
+       (SELECT near.thread_id FROM webmail_mailboxthread AS near
+         WHERE near.mailbox_id = line.mailbox_id
+           AND (near.newest_at, near.thread_id) < (line.newest_at, line.thread_id)
+         ORDER BY near.newest_at DESC, near.thread_id DESC LIMIT 1)
+  FROM webmail_mailboxthread AS line
+ WHERE line.mailbox_id = %s AND line.thread_id = %s
+"""  # the next newer conversation, the next older one
 _LABELS = (("from", "From"), ("reply_to", "Reply to"), ("to", "To"), ("cc", "Cc"), ("bcc", "Bcc"))
 
 
@@ -113,7 +128,7 @@ def _placements(user: User, thread: Thread, mailbox: Mailbox | None, only: int |
         Placement.objects.filter(thread=thread, account__user=user, state=Placement.State.LIVE)
         .select_related("message", "message__body", "mailbox")
         .defer("message__structure", "message__body__text", "message__body__clean_html", "message__body__stylesheet")
-        .defer("message__body__image_urls")
+        .defer("message__body__image_urls", *_UNSAID)
         .order_by("received_at", "pk")
     )
     here = mailbox.pk if mailbox else 0
@@ -274,27 +289,11 @@ def _chip_icon(kind: str) -> str:
 
 
 def _neighbours(thread: Thread, mailbox: Mailbox | None) -> tuple[str, str, str]:
-    """Addresses of the next newer and older conversation in the mailbox: two index look-ups."""
+    """Addresses of the next newer and older conversation in the mailbox: two index look-ups in one statement."""
     if mailbox is None:
         return "", "", ""
-    lines = MailboxThread.objects.filter(mailbox=mailbox)
-    line = lines.filter(thread=thread).values_list("newest_at", "thread_id").first()
-    if line is None:
-        return "", "", ""
-    at, key = line
+    with connection.cursor() as cursor:
+        cursor.execute(_NEIGHBOURS, [mailbox.pk, thread.pk])
+        newer, older = cursor.fetchone() or (None, None)
     base = reverse("mail:mailbox", args=[mailbox.account_id, mailbox.pk])
-    newer = (
-        lines.filter(newest_at__gte=at)
-        .exclude(newest_at=at, thread_id__lte=key)
-        .order_by("newest_at", "thread_id")
-        .values_list("thread_id", flat=True)
-        .first()
-    )
-    older = (
-        lines.filter(newest_at__lte=at)
-        .exclude(newest_at=at, thread_id__gte=key)
-        .order_by("-newest_at", "-thread_id")
-        .values_list("thread_id", flat=True)
-        .first()
-    )
     return (f"{base}{newer}/" if newer else "", f"{base}{older}/" if older else "", "")
