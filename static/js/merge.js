@@ -1,15 +1,17 @@
 // hx-swap="merge": brings a region up to date in place. Elements with an id or data-key are recognised, so scroll,
 // focus, ticked boxes and loaded frames stay. Rows older than the fetched page stay too: they came by "Older".
+import { keepingFocus, key } from "./focus.js";
 import { announce, counted, one } from "./page.js";
 
 const OURS = new Set(["open", "style", "aria-current", "tabindex"]);
-const key = (node) => node.id || node.dataset?.key || "";
 
 function mergeAttributes(old, fresh) {
   for (const { name, value } of [...fresh.attributes]) {
     if (!OURS.has(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
-  for (const { name } of [...old.attributes]) if (!OURS.has(name) && !fresh.hasAttribute(name)) old.removeAttribute(name);
+  const gone = [...old.attributes].map(({ name }) => name).filter((name) => !OURS.has(name) && !fresh.hasAttribute(name));
+  for (const name of gone) old.removeAttribute(name);
+  if (gone.includes("hx-trigger")) htmx.process(old); // which else goes on asking, for a target it no longer names
   if (old.matches("nav *") && old.getAttribute("aria-current") !== fresh.getAttribute("aria-current")) {
     if (fresh.hasAttribute("aria-current")) old.setAttribute("aria-current", fresh.getAttribute("aria-current"));
     else old.removeAttribute("aria-current");
@@ -104,10 +106,11 @@ htmx.defineExtension("merge", {
   isInlineSwap: () => false,
   handleSwap(style, target, fragment) {
     if (style !== "merge") return false;
+    if (!target.id) return [target]; // nothing in an answer is about it
     const same = fragment.id === target.id ? fragment : fragment.querySelector(`#${CSS.escape(target.id)}`);
     const fresh = same ?? fragment.firstElementChild;
     const before = newest();
-    merge(target, fresh);
+    keepingFocus(target, () => merge(target, fresh));
     if (target.id === "rows" && before) announceNew(before);
     return [target];
   },

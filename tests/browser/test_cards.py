@@ -1,0 +1,224 @@
+"""The cards above an opened message, as they are used: by pointer, by keyboard and without scripting."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Locator, Page, expect
+
+from accounts.models import MailAccount, MailServer, User
+from tests import factories
+from tests.security.arriving import address_of, deliver
+from tests.support.live import Live
+from webmail.models import Mailbox, Message, MessageAnswer, MessageBody, Outgoing, Unsubscription
+
+from .test_compose import sign_in
+
+NUMBERS = itertools.count(1)
+BELIEVED = "mx.receiver.example"
+COUNT_REQUESTS = """() => {
+  window.asked = 0;
+  document.addEventListener("htmx:beforeRequest", () => { window.asked += 1; });
+}"""
+CHOICES = {"Accept": "You accepted", "Maybe": "You answered “maybe”", "Decline": "You declined"}
+
+
+@dataclass
+class Desk:
+    """Maren, whose account is held so that no worker looks for its server, and mail that comes to her."""
+
+    live: Live
+    user: User
+    account: MailAccount
+    inbox: Mailbox
+
+    def open(self, page: Page, message: Message) -> Page:
+        sign_in(page, self.user, self.live)
+        page.goto(self.live.url + address_of(self.inbox, message))
+        return page
+
+
+@pytest.fixture
+def desk(live: Live) -> Desk:
+    user = factories.user("Maren")
+    User.objects.filter(pk=user.pk).update(undo_send_seconds=30, time_zone="Europe/Oslo")
+    account = factories.account(user, state="paused")
+    MailServer.objects.update(authentication_names=[BELIEVED])
+    inbox = factories.mailbox(account)
+    for role in ("trash", "archive", "junk", "sent", "drafts"):
+        factories.mailbox(account, role)
+    return Desk(live, user, account, inbox)
+
+
+def mail(*head: str, kind: str = "text/plain; charset=utf-8", body: str = "Words", more: str = "") -> bytes:
+    """A message from Noor; ``more`` are further parts, each from its Content-Type on."""
+    lines = ["From: Noor van Dijk <noor@studio.example>", "To: maren@harbourlane.example", "Subject: Planning"]
+    lines += ["Date: Tue, 24 Nov 2026 09:00:00 +0000", *head, "MIME-Version: 1.0"]
+    if not any(line.startswith("Message-ID") for line in head):
+        lines.append(f"Message-ID: <{next(NUMBERS)}@studio.example>")
+    if not more:
+        return "\r\n".join([*lines, f"Content-Type: {kind}", "", body, ""]).encode()
+    parts = f"--b\r\nContent-Type: {kind}\r\n\r\n{body}\r\n--b\r\nContent-Type: {more}\r\n--b--\r\n"
+    return ("\r\n".join([*lines, "Content-Type: multipart/mixed; boundary=b", ""]) + "\r\n" + parts).encode()
+
+
+PLANNING = (
+    "UID:planning@studio.example",
+    "DTSTAMP:20261124T090000Z",
+    "SUMMARY:Quarterly planning",
+    "LOCATION:Room Kestrel",
+    "DTSTART;TZID=Europe/Oslo:20261128T100000",
+    "DTEND;TZID=Europe/Oslo:20261128T113000",
+    "ORGANIZER;CN=Noor van Dijk:mailto:noor@studio.example",
+    "ATTENDEE;CN=Maren;PARTSTAT=NEEDS-ACTION:mailto:maren@harbourlane.example",
+    "ATTENDEE;CN=Tomasz;PARTSTAT=ACCEPTED:mailto:tomasz@pier4.example",
+)
+
+
+def invitation(*lines: str, method: str = "REQUEST", head: tuple[str, ...] = ()) -> bytes:
+    event = ["BEGIN:VCALENDAR", f"METHOD:{method}", "BEGIN:VEVENT", *(lines or PLANNING), "END:VEVENT", "END:VCALENDAR"]
+    return mail(*head, more=f"text/calendar; charset=utf-8; method={method}\r\n\r\n" + "\r\n".join(event))
+
+
+def receipt() -> bytes:
+    return mail("Disposition-Notification-To: noor@studio.example", "Return-Path: <noor@studio.example>")
+
+
+def from_a_list(desk: Desk) -> Message:
+    """A message whose offer of one click is covered by a signature that passed."""
+    head = (
+        f"Authentication-Results: {BELIEVED}; dkim=pass header.d=studio.example header.s=k1",
+        "List-Id: <news.studio.example>",
+        "List-Unsubscribe: <https://studio.example/leave?me>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+    )
+    message = deliver(desk.inbox, mail(*head))
+    covered = ["from", "list-unsubscribe", "list-unsubscribe-post"]
+    MessageBody.objects.filter(message=message).update(signatures=[["studio.example", "k1", "Ab", covered]])
+    return message
+
+
+def where_focus_is(page: Page) -> str:
+    """The closest thing with a name around the focus; "body" where it was lost."""
+    return str(
+        page.evaluate(
+            "() => { const at = document.activeElement.closest('[data-key], [id]') ?? document.body;"
+            " return at.dataset.key || at.id || 'body'; }"
+        )
+    )
+
+
+def press(page: Page, control: Locator) -> None:
+    """By keyboard."""
+    control.focus()
+    page.keyboard.press("Enter")
+
+
+# --- where the focus is after a card changed --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["key", "pointer"])
+def test_an_answer_keeps_the_focus_on_its_button(desk: Desk, page: Page, by: str) -> None:
+    message = deliver(desk.inbox, invitation())
+    desk.open(page, message)
+    for name, words in CHOICES.items():
+        button = page.get_by_role("button", name=name, exact=True)
+        if by == "key":
+            press(page, button)
+        else:
+            button.click()
+        expect(page.locator(".invite [role=status]")).to_contain_text(words)
+        expect(button).to_have_attribute("aria-pressed", "true")
+        expect(button).to_be_focused()
+
+
+def test_undo_of_an_answer_leaves_the_focus_on_the_card(desk: Desk, page: Page) -> None:
+    message = deliver(desk.inbox, invitation())
+    desk.open(page, message)
+    page.get_by_role("button", name="Accept").click()
+    press(page, page.locator(".invite").get_by_role("button", name="Undo"))
+    expect(page.locator(".invite [role=status]")).to_have_count(0)
+    assert where_focus_is(page) == f"invite-{message.pk}"
+    page.keyboard.press("Tab")
+    assert where_focus_is(page) == "guests"  # and the way goes on from there
+
+
+def test_a_receipt_keeps_the_focus_on_its_line(desk: Desk, page: Page) -> None:
+    message = deliver(desk.inbox, receipt())
+    desk.open(page, message)
+    line = page.locator(".request-line")
+    press(page, line.get_by_role("button", name="Send"))
+    expect(line).to_contain_text("A receipt is being sent")
+    assert where_focus_is(page) == f"receipt-{message.pk}"
+    page.keyboard.press("Tab")
+    expect(line.get_by_role("button", name="Undo")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(line).to_contain_text("asks for a receipt")
+    assert where_focus_is(page) == f"receipt-{message.pk}"
+
+
+def test_a_line_that_goes_leaves_the_focus_on_its_message(desk: Desk, page: Page) -> None:
+    message = deliver(desk.inbox, receipt())
+    desk.open(page, message)
+    press(page, page.locator(".request-line").get_by_role("button", name="Ignore"))
+    expect(page.locator(".request-line")).to_have_count(0)
+    assert where_focus_is(page) == f"m-{message.pk}"
+
+
+def test_leaving_a_list_keeps_the_focus_on_its_line(desk: Desk, page: Page) -> None:
+    desk.live.stop("worker-images")
+    message = from_a_list(desk)
+    desk.open(page, message)
+    line = page.locator(".request-line")
+    press(page, line.get_by_role("button", name="Unsubscribe"))
+    expect(line).to_contain_text("is being asked to send no more")
+    assert where_focus_is(page) == f"out-{message.pk}"
+    Unsubscription.objects.update(state=Unsubscription.State.ASKED)
+    expect(line).to_contain_text("The list was asked on")
+    assert where_focus_is(page) == f"out-{message.pk}"
+
+
+# --- what asks again by itself ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["receipt", "answer"])
+def test_a_card_asks_no_more_once_its_message_was_sent(desk: Desk, page: Page, what: str) -> None:
+    """Of what htmx set up for a line that asked again, nothing stays when the line does not say so any more."""
+    message = deliver(desk.inbox, receipt() if what == "receipt" else invitation())
+    page.clock.install()
+    desk.open(page, message)
+    page.get_by_role("button", name="Send" if what == "receipt" else "Accept", exact=True).click()
+    waiting = page.locator(".message [hx-trigger='every 3s']")
+    expect(waiting).to_have_count(1)
+    Outgoing.objects.update(state="sent")
+    MessageAnswer.objects.update(at=timezone.now() - timedelta(minutes=1))
+    expect(waiting).to_have_count(0)
+    page.evaluate(COUNT_REQUESTS)
+    page.clock.fast_forward(10_000)
+    assert page.evaluate("window.asked") == 0
+    assert page.locator(".conversation-subject").count() == 1
+    assert page.locator(".request-line").count() == 1
+
+
+def test_every_control_of_a_card_is_known_by_a_name(desk: Desk, page: Page) -> None:
+    """Without one, a page that is brought up to date could take one control for another."""
+    desk.live.stop("worker-images")
+    for message, name in ((deliver(desk.inbox, receipt()), "Send"), (from_a_list(desk), "Unsubscribe")):
+        desk.open(page, message)
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(page.locator(".request-line")).to_contain_text("being")
+        assert nameless(page) == []
+    desk.open(page, deliver(desk.inbox, invitation()))
+    page.get_by_role("button", name="Accept").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    assert nameless(page) == []
+
+
+def nameless(page: Page) -> list[str]:
+    """The controls of cards that have no name of their own, as markup."""
+    found = page.locator(":is(.request-line, .invite, .remote) :is(a, button, details):not([id], [data-key])")
+    return [str(one.evaluate("node => node.outerHTML")) for one in found.all()]
