@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from webmail.mime.charset import decode_text
-from webmail.mime.contentlines import LARGEST, Line, content_lines, plain
+from webmail.mime.contentlines import LARGEST, Line, content_lines, is_quoted, plain
 
 __all__ = ["LARGEST", "MEDIA_TYPES", "Card", "read_cards"]
 MEDIA_TYPES: Final = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
 MOST_CARDS = 10
 MOST_OF_A_KIND = 10
 _LONGEST = 300
-_COMPONENT: Final = re.compile(r"(?:\\.|[^\\;])*+", re.DOTALL)
+_COMPONENT: Final = re.compile(r"[^\\;]*(?:\\.[^\\;]*)*", re.DOTALL)  # nothing follows that could make it go back
 _QUOTED: Final = re.compile(rb"=([0-9A-Fa-f]{2})")
 
 
@@ -44,7 +44,7 @@ def read_cards(octets: bytes, charset: str = "utf-8") -> tuple[Card, ...]:
 def _cards(octets: bytes, charset: str) -> Iterator[Card]:
     card: Card | None = None
     count = 0
-    for line in content_lines(octets, charset):
+    for line in content_lines(octets, charset, soft_breaks=True):
         if line.name == "BEGIN" and line.value.strip().upper() == "VCARD":
             card = Card()
         elif line.name == "END" and card is not None:
@@ -90,8 +90,7 @@ def _components(value: str) -> list[str]:
 
 def _decoded(line: Line) -> str:
     """vCard 2.1 writes what is not ASCII as quoted-printable."""
-    how = line.parameters.get("ENCODING", "").upper()
-    if how != "QUOTED-PRINTABLE" and "QUOTED-PRINTABLE" not in line.parameters:
+    if not is_quoted(line):
         return line.value
     octets = _QUOTED.sub(lambda found: bytes([int(found[1], 16)]), line.value.encode("utf-8", "replace"))
     return decode_text(octets, line.parameters.get("CHARSET", "utf-8"))

@@ -13,7 +13,7 @@ from webmail.mime.charset import decode_text, is_utf8
 from webmail.mime.text import safe_line
 
 LARGEST = 256 * 1024  # octets that are read
-MOST_LINES = 4_000
+MOST_LINES = 16_000
 _LONGEST = 8_000  # characters of a line
 _MOST_PARAMETERS = 20
 _NAME: Final = re.compile(r"(?:[A-Za-z0-9-]{1,60}\.)?([A-Za-z0-9-]{1,60})")
@@ -31,11 +31,14 @@ class Line:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
-def content_lines(octets: bytes, charset: str = "utf-8") -> Iterator[Line]:
-    """The properties in order, BEGIN and END among them. Never raises."""
+def content_lines(octets: bytes, charset: str = "utf-8", *, soft_breaks: bool = False) -> Iterator[Line]:
+    """The properties in order, BEGIN and END among them. Never raises.
+
+    ``soft_breaks``: quoted-printable values go on after a line that ends in "=", as in vCard 2.1.
+    """
     head = octets[:LARGEST]
     text = decode_text(head, charset if not is_utf8(head) else "utf-8")
-    for number, line in enumerate(_unfolded(text)):
+    for number, line in enumerate(_unfolded(text, soft_breaks=soft_breaks)):
         if number >= MOST_LINES:
             return
         found = _line(line[:_LONGEST])
@@ -43,21 +46,35 @@ def content_lines(octets: bytes, charset: str = "utf-8") -> Iterator[Line]:
             yield found
 
 
-def _unfolded(text: str) -> Iterator[str]:
+def is_quoted(line: Line) -> bool:
+    """Whether the value is quoted-printable; vCard 2.1 may leave out the parameter's name."""
+    how = line.parameters.get("ENCODING", "").upper()
+    return how == "QUOTED-PRINTABLE" or "QUOTED-PRINTABLE" in line.parameters
+
+
+def _unfolded(text: str, *, soft_breaks: bool) -> Iterator[str]:
     """Lines with what continues them; of a very long one the rest is dropped."""
     held: list[str] = []
-    size = 0
+    size, goes_on = 0, False
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        if line[:1] in (" ", "\t") and held:
+        if goes_on or (line[:1] in (" ", "\t") and held):
             if size < _LONGEST:
-                held.append(line[1:])
+                held.append(line if goes_on else line[1:])
                 size += len(line)
-            continue
-        if held:
-            yield "".join(held)
-        held, size = [line], len(line)
+        else:
+            if held:
+                yield "".join(held)
+            held, size = [line], len(line)
+        goes_on = soft_breaks and line[-1:] == "=" and (goes_on or _begins_quoted(held[0]))
+        if goes_on and size < _LONGEST:
+            held[-1] = held[-1][:-1]
     if held:
         yield "".join(held)
+
+
+def _begins_quoted(line: str) -> bool:
+    found = _line(line[:_LONGEST])
+    return found is not None and is_quoted(found)
 
 
 def _line(text: str) -> Line | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
+from urllib.parse import unquote
 
 from webmail.mime.build import MachinePart
 from webmail.mime.calendar_zones import Zones
@@ -22,7 +23,7 @@ _LONGEST_ID = 900
 _DATE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)")
 _TIME: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(Z?)")
 _DURATION: Final = re.compile(r"\+?P(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:\d{1,5}S)?)?")
-_ADDRESS: Final = re.compile(r"[^\s@,:;<>\"()]{1,200}@[^\s@,:;<>\"()]{1,250}")
+_ADDRESS: Final = re.compile(r"[^\s@,:;<>\"()\\\ufffd]{1,200}@[^\s@,:;<>\"()\\?/&=%\ufffd]{1,250}")
 _WORD: Final = re.compile(r"[A-Z-]{1,20}")
 
 
@@ -55,8 +56,11 @@ class Moment:
 class Invitation:
     """One event; of a calendar with several the first, ``more`` counts the others.
 
-    ``method`` and ``status`` are in upper case. ``repeats`` is the FREQ of its rule, "" when it happens once.
-    ``recurrence_id`` is a value in UTC or a date, of an invitation to one of several occasions.
+    ``method`` and ``status`` are in upper case; ``method`` is "" where nothing is to be scheduled, and ``contradicts``
+    says that this is because Content-Type and calendar name different ones (RFC 5545 section 3.7.2, RFC 6047 section
+    2.4). ``stamp`` is when it was written, as in "20261124T090000Z". ``repeats`` is the FREQ of its rule, "" when it
+    happens once. ``recurrence_id`` is a value in UTC or a date, of an invitation to one of several occasions.
+    ``more_guests`` counts those that are not kept.
     """
 
     method: str
@@ -72,12 +76,16 @@ class Invitation:
     organiser: Guest | None = None
     guests: tuple[Guest, ...] = ()
     more: int = 0
+    contradicts: bool = False
+    stamp: str = ""
+    more_guests: int = 0
 
 
 @dataclass(slots=True)
 class _Event:
     lines: dict[str, Line] = field(default_factory=dict)
     guests: list[Guest] = field(default_factory=list)
+    more_guests: int = 0
 
 
 def read_invitation(octets: bytes, *, charset: str = "utf-8", method: str = "") -> Invitation | None:
@@ -90,6 +98,7 @@ def read_invitation(octets: bytes, *, charset: str = "utf-8", method: str = "") 
 
 def _read(lines: Iterable[Line], method: str) -> Invitation | None:
     event, more, zones = None, 0, Zones()
+    said: set[str] = set()
     inside: list[str] = []
     zone, rule = "", defaultdict[str, str](str)
     for line in lines:
@@ -106,14 +115,26 @@ def _read(lines: Iterable[Line], method: str) -> Invitation | None:
                 zones.add(zone, rule["DTSTART"], rule["TZOFFSETTO"], rule["RRULE"])
             del inside[-1:]
         elif inside[-1:] == ["VCALENDAR"] and line.name == "METHOD":
-            method = line.value
+            said.add(_word(line.value))
         elif inside[-1:] == ["VTIMEZONE"] and line.name == "TZID":
             zone = line.value
         elif inside[-1:] in (["STANDARD"], ["DAYLIGHT"]):
             rule[line.name] = line.value
         elif inside[-1:] == ["VEVENT"] and event is not None and not more:
             _take(event, line)
-    return _invitation(event, _word(method), more, zones) if event is not None else None
+    if event is None:
+        return None
+    agreed, contradicts = _agreed(_word(method), said)
+    return _invitation(event, agreed, contradicts, more, zones)
+
+
+def _agreed(parameter: str, said: set[str]) -> tuple[str, bool]:
+    """The method, and whether the two places name different ones. What the calendar itself does not say is never
+    assumed; a file that was attached may lack the parameter.
+    """
+    if len(said | ({parameter} if parameter and said else set())) > 1:
+        return "", True
+    return next(iter(said), ""), False
 
 
 def _take(event: _Event, line: Line) -> None:
@@ -121,11 +142,13 @@ def _take(event: _Event, line: Line) -> None:
         guest = _guest(line)
         if guest is not None and len(event.guests) < MOST_GUESTS:
             event.guests.append(guest)
+        elif guest is not None:
+            event.more_guests += 1
     else:
         event.lines.setdefault(line.name, line)
 
 
-def _invitation(event: _Event, method: str, more: int, zones: Zones) -> Invitation | None:
+def _invitation(event: _Event, method: str, contradicts: bool, more: int, zones: Zones) -> Invitation | None:
     lines = event.lines
     blank = Line("", "")
     uid = lines.get("UID", blank).value.strip()
@@ -136,6 +159,8 @@ def _invitation(event: _Event, method: str, more: int, zones: Zones) -> Invitati
     organiser = lines.get("ORGANIZER")
     repeats = re.search(r"FREQ=([A-Z]{1,12})", lines.get("RRULE", blank).value.upper()[:200])
     again = _moment(lines.get("RECURRENCE-ID"), zones)
+    stamp = _moment(lines.get("DTSTAMP"), zones)
+    written = _compact(stamp) if stamp else ""
     return Invitation(
         method=method,
         uid=uid,
@@ -150,6 +175,9 @@ def _invitation(event: _Event, method: str, more: int, zones: Zones) -> Invitati
         organiser=_guest(organiser) if organiser else None,
         guests=tuple(event.guests),
         more=more,
+        contradicts=contradicts,
+        stamp=written if written.endswith("Z") else "",
+        more_guests=event.more_guests,
     )
 
 
@@ -159,9 +187,10 @@ def _word(value: str) -> str:
 
 
 def _guest(line: Line) -> Guest | None:
+    """RFC 6068: percent signs are undone before it is judged, so that nothing hides behind them."""
     value = line.value.strip()
-    address = value[7:] if value[:7].lower() == "mailto:" else ""
-    if not _ADDRESS.fullmatch(address):
+    address = unquote(value[7:]) if value[:7].lower() == "mailto:" else ""
+    if not _ADDRESS.fullmatch(address) or not address.isprintable():
         return None
     name = plain(line.parameters.get("CN", ""), longest=120)
     return Guest(address, name, _word(line.parameters.get("PARTSTAT", "")) or "NEEDS-ACTION")
@@ -181,8 +210,8 @@ def _moment(line: Line | None, zones: Zones) -> Moment | None:
         found = _TIME.fullmatch(value)
         if found is None:
             return None
-        year, month, number, hour, minute = (int(part) for part in found.groups()[:5])
-        local = datetime.combine(date(year, month, number), time(hour, minute))
+        year, month, number, hour, minute, second = (int(part) for part in found.groups()[:6])
+        local = datetime.combine(date(year, month, number), time(hour, minute, min(second, 59)))
         if found[7]:
             return Moment(local.replace(tzinfo=UTC).isoformat())
         zone = line.parameters.get("TZID", "")[:80]
@@ -223,7 +252,7 @@ def _compact(moment: Moment) -> str:
     if moment.is_day:
         return moment.iso.replace("-", "")
     at = datetime.fromisoformat(moment.iso)
-    return f"{at:%Y%m%dT%H%M%S}" + ("Z" if at.tzinfo else "")
+    return f"{at.year:04}{at:%m%dT%H%M%S}" + ("Z" if at.tzinfo else "")
 
 
 # --- answering -------------------------------------------------------------------------------------------------------

@@ -132,3 +132,88 @@ def test_an_answer_reads_as_it_was_meant() -> None:
     assert found.guests[0].status == "DECLINED"
     assert "\nCOMMENT:Sorry\\;\\nnext time\n" in part.text
     assert "\nX:" not in part.text
+
+
+@pytest.mark.parametrize(
+    ("parameter", "lines", "method", "contradicts"),
+    [
+        ("request", ["METHOD:REQUEST"], "REQUEST", False),
+        ("", ["METHOD:REQUEST"], "REQUEST", False),  # attached files say it once
+        ("CANCEL", ["METHOD:REQUEST"], "", True),
+        ("REQUEST", ["METHOD:CANCEL"], "", True),
+        ("REQUEST", ["METHOD:REQUEST", "METHOD:CANCEL"], "", True),
+        ("REQUEST", ["METHOD:REQUEST", "METHOD:request"], "REQUEST", False),
+        ("REQUEST", [], "", False),  # RFC 5545 section 3.7.2: a snapshot, with which nothing is scheduled
+        ("REQUEST", ["METHOD:!"], "", True),
+        ("", [], "", False),
+    ],
+)
+def test_what_it_is_for_is_said_the_same_everywhere(
+    parameter: str, lines: list[str], method: str, contradicts: bool
+) -> None:
+    text = "\r\n".join(["BEGIN:VCALENDAR", *lines, "BEGIN:VEVENT", "UID:1", "END:VEVENT", "END:VCALENDAR"])
+    found = read_invitation(text.encode(), method=parameter)
+    assert found is not None
+    assert (found.method, found.contradicts) == (method, contradicts)
+
+
+def test_what_it_is_for_counts_wherever_the_calendar_says_it() -> None:
+    text = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\nMETHOD:CANCEL\r\nEND:VCALENDAR\r\n"
+    found = read_invitation(text.encode(), method="REQUEST")
+    assert found is not None
+    assert (found.method, found.contradicts) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("line", "stamp"),
+    [
+        ("DTSTAMP:20261124T090000Z", "20261124T090000Z"),
+        ("DTSTAMP;TZID=Europe/Oslo:20261124T100000", "20261124T090000Z"),
+        ("DTSTAMP:20261124T090000", ""),  # of no zone: no moment
+        ("DTSTAMP:20261124", ""),
+        ("DTSTAMP:yesterday", ""),
+        ("DTSTAMP:99999999T999999Z", ""),
+        ("SUMMARY:x", ""),
+    ],
+)
+def test_when_it_was_written(line: str, stamp: str) -> None:
+    assert read(line).stamp == stamp
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("RECURRENCE-ID:00010203T040506Z", "00010203T040506Z"),
+        ("RECURRENCE-ID;VALUE=DATE:00010203", "00010203"),
+        ("RECURRENCE-ID:99991231T235959Z", "99991231T235959Z"),
+    ],
+)
+def test_a_year_has_four_digits_in_an_answer(line: str, value: str) -> None:
+    assert read(line).recurrence_id == value
+
+
+def test_guests_that_are_not_kept_are_counted() -> None:
+    found = read(*[f"ATTENDEE:mailto:a{number}@x.test" for number in range(5_000)], "SUMMARY:Assembly")
+    assert (len(found.guests), found.more_guests) == (200, 4_800)
+    assert found.summary == "Assembly"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "mailto:a@x.test\\nBcc: b@x.test",
+        "mailto:a@x.test%0d%0aBcc:b@x.test",
+        "mailto:a@x.test?bcc=b@x.test",
+        "mailto:a@x.test,b@x.test",
+        "mailto:a@x.test b@x.test",
+        "mailto:<a@x.test>",
+        "mailto:a@x.test\u2028b",
+        "mailto:a\x00@x.test",
+        "mailto:\u202ea@x.test",
+        "https://x.test/a@x.test",
+    ],
+)
+def test_an_address_is_one_address_and_nothing_else(value: str) -> None:
+    found = read(f"ORGANIZER;CN=X:{value}", f"ATTENDEE;CN=X:{value}", "ATTENDEE:mailto:c@x.test")
+    assert [guest.address for guest in found.guests] == ["c@x.test"]
+    assert found.organiser is None
