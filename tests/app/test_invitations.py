@@ -11,7 +11,7 @@ from tests import factories
 from tests.support.newsletters import page, page_url
 from webmail import storage
 from webmail.mime.invitations import read_invitation
-from webmail.models import Mailbox, MessageAnswer, MessageBody, Outgoing, Placement
+from webmail.models import Mailbox, Message, MessageAnswer, MessageBody, Outgoing, Placement
 
 from .conftest import Somebody
 
@@ -164,3 +164,77 @@ def test_spam_and_strangers_get_no_answer(alice: Somebody, bob: Somebody) -> Non
     assert respond(bob, mine, "accepted") == 404
     assert respond(alice, mine, "delete") == 404
     assert not Outgoing.objects.exists()
+
+
+# --- what does not fit together ---------------------------------------------------------------------------------------
+
+ELSEWHERE, NOT_LISTED, TWO_WAYS = "not from the organiser it names", "not on the list of guests", "says in two ways"
+EVIL = ("Noor", "noor@studio-example.test")
+
+
+def sent_by(placement: Placement, address: str) -> Placement:
+    Message.objects.filter(pk=placement.message_id).update(from_address=address)
+    return placement
+
+
+def test_an_organiser_who_did_not_write_is_pointed_out(alice: Somebody) -> None:
+    assert ELSEWHERE not in page(alice.client, sent_by(invitation(alice.inbox), "Noor@Studio.example"))
+    html = page(alice.client, sent_by(invitation(alice.inbox), EVIL[1]))
+    assert f"This came from {EVIL[1]}, not from the organiser it names. An answer goes to noor@studio.example." in html
+    html = page(alice.client, sent_by(invitation(alice.inbox, method="CANCEL"), EVIL[1]))
+    assert ELSEWHERE in html
+    assert "An answer goes to" not in html
+
+
+def test_an_answer_in_somebody_elses_name_is_pointed_out(alice: Somebody) -> None:
+    line = "ATTENDEE;CN=Tomasz;PARTSTAT=DECLINED:mailto:t@pier4.example"
+    html = page(alice.client, sent_by(invitation(alice.inbox, line, method="REPLY"), EVIL[1]))
+    assert f"in the name of t@pier4.example, but came from {EVIL[1]}" in html
+    assert "in the name of" not in page(
+        alice.client, sent_by(invitation(alice.inbox, line, method="REPLY"), "t@pier4.example")
+    )
+
+
+def test_who_is_not_invited_is_told_so_and_may_answer(alice: Somebody) -> None:
+    assert NOT_LISTED not in page(alice.client, invitation(alice.inbox))
+    others = [line for line in LINES if "alice" not in line]
+    placement = invitation(alice.inbox, *others)
+    html = page(alice.client, placement)
+    assert NOT_LISTED in html
+    assert 'value="accepted"' in html
+    respond(alice, placement, "accepted")
+    assert Outgoing.objects.count() == 1
+    nobody = [line for line in LINES if "ATTENDEE" not in line]
+    assert NOT_LISTED not in page(alice.client, invitation(alice.inbox, *nobody))
+    crowd = [f"ATTENDEE:mailto:a{number}@x.test" for number in range(300)]
+    html = page(alice.client, invitation(alice.inbox, *others, *crowd))
+    assert NOT_LISTED not in html  # she may be among those that are not kept
+    assert "301 guests" in html
+    assert "and 101 more guests" in html
+
+
+def test_what_contradicts_itself_is_an_event_and_nothing_else(alice: Somebody) -> None:
+    placement = invitation(alice.inbox, *LINES, "END:VEVENT", "BEGIN:VTODO", "END:VTODO")
+    body = placement.message.body
+    body.refresh_from_db()
+    raw = "\r\n".join(["BEGIN:VCALENDAR", "METHOD:CANCEL", "BEGIN:VEVENT", "UID:1", *LINES, "END:VEVENT"])
+    found = read_invitation(raw.encode(), method="REQUEST")
+    assert found is not None
+    body.special = {"invitation": asdict(found)}
+    body.save()
+    html = page(alice.client, placement)
+    assert TWO_WAYS in html
+    assert ">Event</p>" in html
+    assert "Cancelled" not in html
+    assert 'value="accepted"' not in html
+    respond(alice, placement, "accepted")
+    assert not Outgoing.objects.exists()
+
+
+def test_what_was_stored_before_is_still_shown(alice: Somebody) -> None:
+    placement = invitation(alice.inbox)
+    body = MessageBody.objects.get(message=placement.message)
+    for name in ("contradicts", "stamp", "more_guests"):
+        del body.special["invitation"][name]
+    body.save()
+    assert 'value="accepted"' in page(alice.client, placement)

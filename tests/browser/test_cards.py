@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from accounts.models import MailAccount, MailServer, User
 from tests import factories
 from tests.security.arriving import address_of, deliver
+from tests.support.browser import CheckAxe, OpenPage, Screenshot
 from tests.support.live import Live
 from webmail.models import Mailbox, Message, MessageAnswer, MessageBody, Outgoing, Unsubscription
 
@@ -24,6 +25,10 @@ COUNT_REQUESTS = """() => {
   window.asked = 0;
   document.addEventListener("htmx:beforeRequest", () => { window.asked += 1; });
 }"""
+CUT = """() => [...document.querySelectorAll(".request-line, .invite, .contact-card")]
+  .flatMap((card) => [card, ...card.querySelectorAll("*")])
+  .filter((node) => node.getBoundingClientRect().right > node.closest(".message").getBoundingClientRect().right + 1)
+  .map((node) => node.outerHTML.slice(0, 200))"""
 CHOICES = {"Accept": "You accepted", "Maybe": "You answered “maybe”", "Decline": "You declined"}
 
 
@@ -56,10 +61,10 @@ def desk(live: Live) -> Desk:
 
 def mail(*head: str, kind: str = "text/plain; charset=utf-8", body: str = "Words", more: str = "") -> bytes:
     """A message from Noor; ``more`` are further parts, each from its Content-Type on."""
-    lines = ["From: Noor van Dijk <noor@studio.example>", "To: maren@harbourlane.example", "Subject: Planning"]
-    lines += ["Date: Tue, 24 Nov 2026 09:00:00 +0000", *head, "MIME-Version: 1.0"]
-    if not any(line.startswith("Message-ID") for line in head):
-        lines.append(f"Message-ID: <{next(NUMBERS)}@studio.example>")
+    lines = ["From: Noor van Dijk <noor@studio.example>", "To: maren@harbourlane.example", *head, "MIME-Version: 1.0"]
+    lines += ["Date: Tue, 24 Nov 2026 09:00:00 +0000", f"Message-ID: <{next(NUMBERS)}@studio.example>"]
+    if not any(line.startswith("Subject:") for line in head):
+        lines.append("Subject: Planning")
     if not more:
         return "\r\n".join([*lines, f"Content-Type: {kind}", "", body, ""]).encode()
     parts = f"--b\r\nContent-Type: {kind}\r\n\r\n{body}\r\n--b\r\nContent-Type: {more}\r\n--b--\r\n"
@@ -222,3 +227,101 @@ def nameless(page: Page) -> list[str]:
     """The controls of cards that have no name of their own, as markup."""
     found = page.locator(":is(.request-line, .invite, .remote) :is(a, button, details):not([id], [data-key])")
     return [str(one.evaluate("node => node.outerHTML")) for one in found.all()]
+
+
+# --- what came of an invitation since ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scripting", [True, False])
+def test_a_page_that_is_out_of_date_says_so_instead_of_answering(
+    desk: Desk, open_page: OpenPage, scripting: bool
+) -> None:
+    first = deliver(desk.inbox, invitation())
+    page = desk.open(open_page(scripting=scripting), first)
+    later = [line for line in PLANNING if "DTSTART" not in line and "DTEND" not in line]
+    newer = deliver(
+        desk.inbox,
+        invitation(*later, "SEQUENCE:1", "DTSTART;TZID=Europe/Oslo:20261129T100000", head=("Subject: Moved",)),
+    )
+    page.get_by_role("button", name="Accept").click()
+    expect(page.get_by_text("was changed since").first).to_be_visible()
+    expect(page.locator(".invite")).to_contain_text("The organiser changed this on")
+    expect(page.get_by_role("button", name="Accept")).to_have_count(0)
+    if scripting:
+        assert where_focus_is(page) == f"invite-{first.pk}"
+    page.get_by_role("link", name="Open the newer invitation").click()
+    expect(page.locator(f"#m-{newer.pk} .invite")).to_contain_text("29 November 2026")
+    expect(page.get_by_role("button", name="Accept")).to_be_visible()
+    assert not Outgoing.objects.exists()
+
+
+# --- without scripting ------------------------------------------------------------------------------------------------
+
+
+def test_everything_is_decided_without_scripting(desk: Desk, open_page: OpenPage) -> None:
+    desk.live.stop("worker-images")
+    page = desk.open(open_page(scripting=False), deliver(desk.inbox, invitation()))
+    page.locator(".invite-answer summary").click()
+    page.get_by_label("Note for the organiser").fill("See you")
+    page.get_by_role("button", name="Maybe").click()
+    expect(page.locator(".invite")).to_contain_text("You answered “maybe”")
+    page.locator(".invite").get_by_role("button", name="Undo").click()
+    expect(page.locator(".invite [role=status]")).to_have_count(0)
+    page = desk.open(page, deliver(desk.inbox, receipt()))
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator(".request-line")).to_contain_text("A receipt is being sent")
+    page = desk.open(page, from_a_list(desk))
+    page.get_by_role("button", name="Unsubscribe").click()
+    expect(page.locator(".request-line")).to_contain_text("is being asked to send no more")
+    Unsubscription.objects.update(state=Unsubscription.State.ASKED)
+    page.get_by_role("link", name="Look again").click()
+    expect(page.locator(".request-line")).to_contain_text("The list was asked on")
+
+
+# --- how they look ----------------------------------------------------------------------------------------------------
+
+CARD = (
+    "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Noor van Dijk\r\nORG:Atelier Noor\r\nTITLE:Founder\r\n"
+    "EMAIL:noor@studio.example\r\nTEL:+47 55 00 00 00\r\nADR:;;Quay 4;Bergen;;5003;Norway\r\nEND:VCARD\r\n"
+)
+LONG = "Planning " * 30
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_the_cards_fit(
+    desk: Desk, open_page: OpenPage, axe: CheckAxe, screenshot: Screenshot, width: int, dark: bool
+) -> None:
+    desk.live.stop("worker-images")
+    page = open_page(width=width, dark=dark)
+    shade = "dark" if dark else "light"
+
+    def shot(name: str) -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT) == []
+        axe(page)
+        screenshot(page, f"card-{name}-{width}-{shade}")
+
+    first = deliver(desk.inbox, invitation())
+    desk.open(page, first)
+    shot("invitation-open")
+    page.get_by_role("button", name="Accept").click()
+    expect(page.locator(".invite [role=status]")).to_contain_text("You accepted")
+    page.locator(".invite details > summary").first.click()
+    shot("invitation-accepted")
+    deliver(desk.inbox, invitation(*PLANNING, "SEQUENCE:1", method="CANCEL"))
+    desk.open(page, first)
+    expect(page.locator(".invite.cancelled")).to_be_visible()
+    shot("invitation-cancelled")
+    strange = [line for line in PLANNING if "maren" not in line and "SUMMARY" not in line and "ORGANIZER" not in line]
+    strange += [f"SUMMARY:{LONG}", f"LOCATION:{'x' * 300}", "ORGANIZER;CN=Noor:mailto:noor@elsewhere.example"]
+    desk.open(page, deliver(desk.inbox, invitation(*strange)))
+    expect(page.locator(".invite-note")).to_have_count(2)
+    shot("invitation-strange")
+    desk.open(page, deliver(desk.inbox, receipt()))
+    shot("receipt")
+    desk.open(page, from_a_list(desk))
+    shot("unsubscribe")
+    desk.open(page, deliver(desk.inbox, mail(more=f"text/vcard; charset=utf-8; name=noor.vcf\r\n\r\n{CARD}")))
+    expect(page.locator(".contact-card")).to_be_visible()
+    shot("contact")

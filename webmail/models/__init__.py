@@ -7,6 +7,7 @@ is its content once per account; ``Thread`` and ``MailboxThread`` are summaries 
 
 from .body import MessageBody
 from .bulk import BulkJob
+from .calendar_notice import CalendarNotice
 from .correspondent import Correspondent
 from .draft import Draft, Upload
 from .mailbox import Mailbox
@@ -26,6 +27,7 @@ from .unsubscription import Unsubscription
 __all__ = [
     "Action",
     "BulkJob",
+    "CalendarNotice",
     "Correspondent",
     "Draft",
     "Flag",

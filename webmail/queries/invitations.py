@@ -1,6 +1,6 @@
 """An invitation as a card: what, when on the reader's clock, where, who, and the answer that was given (RFC 5546)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,12 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from webmail.mime.lookalike import shown_address
-from webmail.models import Mailbox, MessageAnswer, MessageBody, Placement
+from webmail.models import Mailbox, MessageAnswer, Placement
 
-from . import answers
+from . import answers, event_changes
 from .answers import Sending
+from .event_changes import EventChange, facts_of
 
-_ELSEWHERE = {Mailbox.Role.SENT.value, Mailbox.Role.DRAFTS.value, Mailbox.Role.JUNK.value}
+_OWN = {Mailbox.Role.SENT.value, Mailbox.Role.DRAFTS.value}
+_ELSEWHERE = _OWN | {Mailbox.Role.JUNK.value}
 _STATUS: dict[str, tuple[str | Promise, str]] = {
     "ACCEPTED": (gettext_lazy("accepted"), "ok"),
     "DECLINED": (gettext_lazy("declined"), "danger"),
@@ -42,7 +44,10 @@ class GuestLine:
 
 @dataclass(frozen=True, slots=True)
 class InvitationCard:
-    """``zone`` names the sender's clock where it is another. ``choice`` is the answer given, "" while there is none."""
+    """``zone`` names the sender's clock where it is another. ``choice`` is the answer given, "" while there is none.
+
+    ``notes`` are sentences about what does not fit together; ``change`` is what made this out of date.
+    """
 
     kicker: str
     title: str
@@ -57,18 +62,14 @@ class InvitationCard:
     organiser: GuestLine | None = None
     guests: tuple[GuestLine, ...] = ()
     guests_words: str = ""
+    more_guests: int = 0
     more: int = 0
+    notes: tuple[str, ...] = ()
+    change: EventChange | None = None
     may_answer: bool = False
     choice: str = ""
     answered_at: datetime | None = None
     sending: Sending | None = None
-
-
-def facts_of(placement: Placement) -> Mapping[str, Any]:
-    """The invitation that the message carries, as ``sync.invitation`` keeps it; {} without one."""
-    body: MessageBody | None = getattr(placement.message, "body", None)
-    found: Mapping[str, Any] = body.special.get("invitation", {}) if body is not None else {}
-    return found
 
 
 def may_answer(placement: Placement, own: Collection[str]) -> bool:
@@ -90,10 +91,13 @@ def of_messages(placements: Sequence[Placement], *, own: Collection[str]) -> dic
     if not inviting:
         return {}
     given = answers.of_messages(MessageAnswer.Kind.INVITATION, [one.message_id for one in inviting])
-    return {one.message_id: _card(one, given.get(one.message_id), own) for one in inviting}
+    changes = event_changes.of_messages(inviting)
+    return {one.message_id: _card(one, given.get(one.message_id), changes.get(one.message_id), own) for one in inviting}
 
 
-def _card(placement: Placement, answer: MessageAnswer | None, own: Collection[str]) -> InvitationCard:
+def _card(
+    placement: Placement, answer: MessageAnswer | None, change: EventChange | None, own: Collection[str]
+) -> InvitationCard:
     told = facts_of(placement)
     if told.get("too_large"):
         return InvitationCard(_("Invitation"), placement.message.subject, too_large=True)
@@ -101,12 +105,13 @@ def _card(placement: Placement, answer: MessageAnswer | None, own: Collection[st
     organiser = told["organiser"]
     guests = tuple(_guest(guest) for guest in told["guests"])
     accepted = sum(guest["status"] == "ACCEPTED" for guest in told["guests"])
-    count = ngettext("%d guest", "%d guests", len(guests)) % len(guests)
+    everybody = len(guests) + told.get("more_guests", 0)
+    count = ngettext("%d guest", "%d guests", everybody) % everybody
     month, day = _leaf(starts)
     return InvitationCard(
         kicker=_kicker(told),
         title=told["summary"] or placement.message.subject or _("(no title)"),
-        cancelled=_is_cancelled(told),
+        cancelled=_is_cancelled(told) or (change is not None and change.kind == "cancelled"),
         when=_when(starts, ends),
         zone=_senders_clock(starts),
         repeats=str(_REPEATS.get(told["repeats"], _("Repeats"))) if told["repeats"] else "",
@@ -117,11 +122,40 @@ def _card(placement: Placement, answer: MessageAnswer | None, own: Collection[st
         guests=guests,
         guests_words=_("%(guests)s, %(n)d accepted") % {"guests": count, "n": accepted} if accepted else count,
         more=told["more"],
-        may_answer=may_answer(placement, own),
+        more_guests=told.get("more_guests", 0),
+        notes=tuple(_notes(placement, own)),
+        change=change,
+        may_answer=change is None and may_answer(placement, own),
         choice=answer.choice if answer else "",
         answered_at=answer.at if answer else None,
         sending=answers.sending(answer) if answer else None,
     )
+
+
+def _notes(placement: Placement, own: Collection[str]) -> Iterator[str]:
+    told = facts_of(placement)
+    if told.get("contradicts"):
+        yield _("This message says in two ways what it is for, so it is shown as an event and cannot be answered.")
+    if placement.mailbox.role in _OWN:
+        return
+    yield from _strangers(placement, answerable=may_answer(placement, own))
+    listed = {guest["address"].lower() for guest in told["guests"]}
+    if may_answer(placement, own) and listed and not told.get("more_guests") and listed.isdisjoint(own):
+        yield _("You are not on the list of guests.")
+
+
+def _strangers(placement: Placement, *, answerable: bool) -> Iterator[str]:
+    """Who wrote the message, where that is not whom the event speaks for."""
+    told, sender = facts_of(placement), placement.message.from_address
+    if told["method"] == "REPLY":
+        if told["guests"] and told["guests"][0]["address"].lower() != sender.lower():
+            words = {"sender": shown_address(sender), "guest": shown_address(told["guests"][0]["address"])}
+            yield _("The answer is in the name of %(guest)s, but came from %(sender)s.") % words
+    elif told["organiser"] and told["organiser"]["address"].lower() != sender.lower():
+        words = {"sender": shown_address(sender), "organiser": shown_address(told["organiser"]["address"])}
+        yield _("This came from %(sender)s, not from the organiser it names.") % words + (
+            " " + _("An answer goes to %(organiser)s.") % words if answerable else ""
+        )
 
 
 def _is_cancelled(told: Mapping[str, Any]) -> bool:

@@ -12,8 +12,9 @@ from webmail.mime.addresses import Address
 from webmail.mime.invitations import Guest
 from webmail.mime.invitations import answer as written
 from webmail.models import Message, MessageAnswer, Outgoing
-from webmail.queries import access, answers
-from webmail.queries.invitations import facts_of, may_answer
+from webmail.queries import access, answers, event_changes
+from webmail.queries.event_changes import facts_of
+from webmail.queries.invitations import may_answer
 from webmail.queries.lists import own_addresses
 
 from . import handing, targets
@@ -74,6 +75,11 @@ def _told(user: User, message: Message) -> Mapping[str, Any]:
     places = list(targets.visible(user).filter(message=message).select_related("message__body", "mailbox"))
     if not places or not all(may_answer(place, own) for place in places):
         raise NotPossible(gettext("This invitation cannot be answered."))
+    change = event_changes.of_messages(places).get(message.pk)
+    if change is not None and change.kind == "cancelled":
+        raise NotPossible(gettext("This event was cancelled."))
+    if change is not None:
+        raise NotPossible(gettext("This invitation was changed since. Answer the newer one."))
     return facts_of(places[0])
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from webmail.models import Message, MessageBody, MessageSearch, ReportedFate
 from webmail.models.search_document import document
+from webmail.sync import calendar_notices
 from webmail.sync.content import Content
 from webmail.sync.signatures import SignedFields
 
@@ -68,6 +69,7 @@ def write(
         )
         MessageSearch.objects.filter(message=message).update(document=_vector(words), with_body=True)
         _record_fates(message, content)
+        calendar_notices.record(message, content.special.get("invitation", {}))
         if not message.snippet and content.snippet:
             Message.objects.filter(pk=message.pk).update(snippet=content.snippet[:400])
         if attachment is not None and attachment != message.has_attachment:

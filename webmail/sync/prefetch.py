@@ -94,13 +94,16 @@ def _bodies(run: Run, lacking: list[Placement], newest: list[Placement]) -> None
 
 
 def _likely(lacking: list[Placement], newest: list[Placement]) -> Iterator[Placement]:
-    """The newest twenty and the unread among the newest fifty, as far as what has to be read of them is small."""
+    """The newest twenty and the unread among the newest fifty, as far as what has to be read of them is small.
+
+    A calendar alone counts as a text: it may call off what an older message invites to.
+    """
     first = {row.pk for row in newest[:BODIES]}
     for row in lacking:
         if row.pk in first or not row.flags & Flag.SEEN:
             root = parse_bodystructure(bytes(row.message.structure))
             part = first_text(root) if root is not None else None
-            if root is None or part is None:
+            if root is None or (part is None and not row.message.has_invite):
                 continue
-            if max(part.size, octets_packed(root)) <= LARGEST_TEXT:
+            if max(part.size if part is not None else 0, octets_packed(root)) <= LARGEST_TEXT:
                 yield row

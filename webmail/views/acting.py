@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
 
 from accounts.models import User
 from webmail import live
@@ -260,6 +261,14 @@ def _done(request: HttpRequest, text: str, *, undo_url: str = "") -> HttpRespons
         return toast(response, text, undo_url=undo_url) if text else response
     if text:
         messages.success(request, text, extra_tags=undo_url)
+    return back_to(request)
+
+
+def refused(request: HttpRequest, error: NotPossible) -> HttpResponse:
+    """Why it was not done: a toast, whereupon what is open shows itself anew, or a line on the page gone back to."""
+    if getattr(request, "htmx", None):
+        return trigger_client_event(toast(HttpResponse(status=204), str(error)), "mailroom:reading")
+    messages.error(request, str(error))
     return back_to(request)
 
 

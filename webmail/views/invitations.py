@@ -1,6 +1,5 @@
 """The three buttons of an invitation's card."""
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
@@ -9,7 +8,7 @@ from webmail.queries import access
 from webmail.services import invitations
 from webmail.services.mailboxes import NotPossible
 
-from .acting import back_to
+from .acting import back_to, refused
 from .lists import signed_in
 
 
@@ -25,5 +24,5 @@ def respond(request: HttpRequest, message_id: int) -> HttpResponse:
     try:
         invitations.respond(user, message, choice, request.POST.get("comment", ""))
     except NotPossible as error:
-        messages.error(request, str(error))
+        return refused(request, error)
     return back_to(request)

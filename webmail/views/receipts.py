@@ -1,6 +1,5 @@
 """The two buttons below a message that asks for a receipt."""
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
@@ -9,7 +8,7 @@ from webmail.queries import access
 from webmail.services import receipts
 from webmail.services.mailboxes import NotPossible
 
-from .acting import back_to
+from .acting import back_to, refused
 from .lists import signed_in
 
 
@@ -28,5 +27,5 @@ def decide(request: HttpRequest, message_id: int) -> HttpResponse:
         else:
             receipts.send(user, message)
     except NotPossible as error:
-        messages.error(request, str(error))
+        return refused(request, error)
     return back_to(request)

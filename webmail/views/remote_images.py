@@ -30,7 +30,7 @@ from webmail.services import image_trust
 from webmail.services.image_turns import may_fetch, turn
 from webmail.services.mailboxes import NotPossible
 
-from .acting import back_to
+from .acting import back_to, refused
 from .lists import signed_in
 from .settings import frame
 from .streaming import file_response
@@ -121,8 +121,7 @@ def decide(request: HttpRequest, message_id: int) -> HttpResponse:
         try:
             image_trust.trust(user, message)
         except NotPossible as error:
-            messages.error(request, str(error))
-            return back_to(request)
+            return refused(request, error)
     elif do == "never":
         image_trust.forget(user, message.from_address)
     elif do not in ("show", "hide"):

@@ -1,6 +1,5 @@
 """The button that leaves a mailing list in one click."""
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
@@ -9,7 +8,7 @@ from webmail.queries import access
 from webmail.services import unsubscribing
 from webmail.services.mailboxes import NotPossible
 
-from .acting import back_to
+from .acting import back_to, refused
 from .lists import signed_in
 
 
@@ -21,5 +20,5 @@ def unsubscribe(request: HttpRequest, message_id: int) -> HttpResponse:
     try:
         unsubscribing.unsubscribe(message)
     except NotPossible as error:
-        messages.error(request, str(error))
+        return refused(request, error)
     return back_to(request)

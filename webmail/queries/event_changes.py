@@ -1,0 +1,117 @@
+"""Which invitations are out of date, because a newer message of the same organiser changed the event or called it off.
+
+A newer message counts when it names the same event and organiser, was written by that organiser or by whoever wrote the
+first, did not fail the check of its sender, and does not lie in Spam: everybody may write a UID (RFC 5546 section 6.1).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db.models import F
+from django.urls import reverse
+
+from webmail.models import CalendarNotice, Flag, Mailbox, MessageBody, Placement
+from webmail.models.calendar_notice import event_key
+
+from . import trust
+
+_NOWHERE = [Mailbox.Role.JUNK, Mailbox.Role.DRAFTS]
+_COUNT = ("REQUEST", "CANCEL")
+_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class EventChange:
+    """``url`` leads to the newest message about the event, which came ``at``."""
+
+    kind: Literal["changed", "cancelled"]
+    url: str
+    at: datetime
+
+
+def facts_of(placement: Placement) -> Mapping[str, Any]:
+    """The invitation that the message carries, as ``sync.invitation`` keeps it; {} without one."""
+    body: MessageBody | None = getattr(placement.message, "body", None)
+    found: Mapping[str, Any] = body.special.get("invitation", {}) if body is not None else {}
+    return found
+
+
+def of_messages(placements: Iterable[Placement]) -> dict[int, EventChange]:
+    """By message, those that are out of date; one query where there are invitations, all of one account."""
+    asked = [one for one in placements if _may_be_changed(facts_of(one))]
+    if not asked:
+        return {}
+    newest = _newest_first(asked)
+    changes = {one.message_id: _change(one, newest) for one in asked}
+    return {pk: change for pk, change in changes.items() if change is not None}
+
+
+def _may_be_changed(told: Mapping[str, Any]) -> bool:
+    return told.get("method") in _COUNT and bool(told.get("organiser"))
+
+
+def _key(told: Mapping[str, Any]) -> str:
+    return event_key(told["uid"], told["organiser"]["address"])
+
+
+def _authors(placement: Placement) -> set[str]:
+    """Who may change what this message says."""
+    return {facts_of(placement)["organiser"]["address"].lower(), placement.message.from_address.lower()}
+
+
+def _newest_first(asked: Sequence[Placement]) -> list[Placement]:
+    """Where messages about these events lie, as far as their authors may say anything about them."""
+    found = (
+        Placement.objects.filter(
+            account=asked[0].account_id,
+            state=Placement.State.LIVE,
+            message__calendar_notice__account=asked[0].account_id,
+            message__calendar_notice__key__in={_key(facts_of(one)) for one in asked},
+            message__calendar_notice__sender__in={author for one in asked for author in _authors(one)},
+        )
+        .alias(deleted=F("flags").bitand(int(Flag.DELETED)))
+        .filter(deleted=0)
+        .exclude(mailbox__role__in=_NOWHERE)
+        .select_related("mailbox", "message__calendar_notice", "message__account__incoming")
+        .defer("message__structure")
+        .order_by("-message__calendar_notice__sequence", "-message__calendar_notice__stamp", "-received_at", "-pk")
+    )
+    return list(found[:_MOST])
+
+
+def _change(placement: Placement, newest: Sequence[Placement]) -> EventChange | None:
+    told, authors = facts_of(placement), _authors(placement)
+    for other in newest:
+        notice = other.message.calendar_notice
+        if (
+            notice.key == _key(told)
+            and notice.sender in authors
+            and _is_about(notice, told)
+            and _is_newer(other, placement)
+            and trust.verdict(other.message, other.message.account.incoming.believed).standing != "failed"
+        ):
+            address = reverse("mail:thread", args=[other.account_id, other.mailbox_id, other.thread_id])
+            kind: Literal["changed", "cancelled"] = "cancelled" if notice.cancels else "changed"
+            return EventChange(kind, f"{address}#m-{other.message_id}", other.received_at)
+    return None
+
+
+def _is_about(notice: CalendarNotice, told: Mapping[str, Any]) -> bool:
+    """An occasion is changed by what is about it, and called off with all the others as well."""
+    return notice.recurrence_id == told["recurrence_id"] or (notice.cancels and not notice.recurrence_id)
+
+
+def _is_newer(other: Placement, than: Placement) -> bool:
+    """By SEQUENCE, then DTSTAMP; where that is equal or missing a cancellation is what came last."""
+    notice, told = other.message.calendar_notice, facts_of(than)
+    if other.message_id == than.message_id:
+        return False
+    if notice.sequence != told["sequence"]:
+        return bool(notice.sequence > told["sequence"])
+    stamp = told.get("stamp", "")
+    if notice.stamp != stamp and notice.stamp and stamp:
+        return bool(notice.stamp > stamp)
+    came_later = other.message.received_at > than.message.received_at
+    return came_later and (notice.cancels or notice.stamp != stamp)
