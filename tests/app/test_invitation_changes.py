@@ -1,8 +1,10 @@
 """An invitation that a later message of its organiser changed or called off, as the older card tells it (RFC 5546)."""
 
+import importlib
 import itertools
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -10,7 +12,7 @@ from django.urls import reverse
 from tests import factories
 from tests.security.arriving import address_of, deliver
 from webmail.models import CalendarNotice, Mailbox, Message, MessageAnswer, Outgoing, Placement
-from webmail.sync import bodies
+from webmail.sync import bodies, prefetch
 
 from .conftest import Somebody
 
@@ -207,3 +209,24 @@ def test_a_conversation_without_invitations_asks_for_none(alice: Somebody) -> No
     with CaptureQueriesContext(connection) as asked:
         alice.client.get(f"/mail/{alice.account.pk}/{alice.inbox.pk}/{alice.placement.thread_id}/")
     assert not [one for one in asked.captured_queries if "calendarnotice" in one["sql"]]
+
+
+def test_invitations_from_before_there_were_notices_have_theirs(alice: Somebody) -> None:
+    first, newer = arrive(alice.inbox, "SEQUENCE:1"), arrive(alice.inbox, "SEQUENCE:2", method="CANCEL")
+    arrive(alice.inbox, method="REPLY", uid="other@studio.example")
+    before = [(one.key, one.sender, one.sequence, one.cancels) for one in CalendarNotice.objects.order_by("pk")]
+    CalendarNotice.objects.all().delete()
+    importlib.import_module("webmail.migrations.0017_calendar_notices")._from_what_is_here(apps, None)
+    notices = CalendarNotice.objects.order_by("pk")
+    assert [(one.key, one.sender, one.sequence, one.cancels) for one in notices] == before
+    assert [one.message_id for one in notices] == [first.pk, newer.pk]
+    assert CANCELLED in card(alice, first)
+
+
+def test_a_calendar_alone_is_brought_ahead(alice: Somebody) -> None:
+    calendar = b'("text" "calendar" ("method" "CANCEL") NIL NIL "7bit" 400 12)'
+    placement = factories.message(alice.inbox, structure=calendar, has_invite=True)
+    assert list(prefetch._likely([placement], [placement])) == [placement]
+    picture = b'("image" "png" NIL NIL NIL "base64" 400)'
+    other = factories.message(alice.inbox, structure=picture)
+    assert list(prefetch._likely([other], [other])) == []

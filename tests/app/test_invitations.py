@@ -41,6 +41,11 @@ def respond(who: Somebody, placement: Placement, do: str, comment: str = "") -> 
     return who.client.post(url, data).status_code
 
 
+def bare(html: str) -> str:
+    """Without the isolates around names."""
+    return html.replace("\u2068", "").replace("\u2069", "")
+
+
 def zone(who: Somebody, name: str) -> None:
     User.objects.filter(pk=who.user.pk).update(time_zone=name)
 
@@ -146,7 +151,7 @@ def test_after_it_was_sent_one_may_think_better_of_it(alice: Somebody) -> None:
 def test_what_cannot_be_answered(alice: Somebody, method: str, lines: tuple[str, ...], kicker: str) -> None:
     placement = invitation(alice.inbox, *lines, method=method)
     html = page(alice.client, placement)
-    assert kicker in html
+    assert kicker in bare(html)
     assert 'value="accepted"' not in html
     respond(alice, placement, "accepted")
     assert not Outgoing.objects.exists()
@@ -179,7 +184,7 @@ def sent_by(placement: Placement, address: str) -> Placement:
 
 def test_an_organiser_who_did_not_write_is_pointed_out(alice: Somebody) -> None:
     assert ELSEWHERE not in page(alice.client, sent_by(invitation(alice.inbox), "Noor@Studio.example"))
-    html = page(alice.client, sent_by(invitation(alice.inbox), EVIL[1]))
+    html = bare(page(alice.client, sent_by(invitation(alice.inbox), EVIL[1])))
     assert f"This came from {EVIL[1]}, not from the organiser it names. An answer goes to noor@studio.example." in html
     html = page(alice.client, sent_by(invitation(alice.inbox, method="CANCEL"), EVIL[1]))
     assert ELSEWHERE in html
@@ -189,7 +194,7 @@ def test_an_organiser_who_did_not_write_is_pointed_out(alice: Somebody) -> None:
 def test_an_answer_in_somebody_elses_name_is_pointed_out(alice: Somebody) -> None:
     line = "ATTENDEE;CN=Tomasz;PARTSTAT=DECLINED:mailto:t@pier4.example"
     html = page(alice.client, sent_by(invitation(alice.inbox, line, method="REPLY"), EVIL[1]))
-    assert f"in the name of t@pier4.example, but came from {EVIL[1]}" in html
+    assert f"in the name of t@pier4.example, but came from {EVIL[1]}" in bare(html)
     assert "in the name of" not in page(
         alice.client, sent_by(invitation(alice.inbox, line, method="REPLY"), "t@pier4.example")
     )

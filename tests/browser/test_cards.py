@@ -15,7 +15,7 @@ from tests import factories
 from tests.security.arriving import address_of, deliver
 from tests.support.browser import CheckAxe, OpenPage, Screenshot
 from tests.support.live import Live
-from webmail.models import Mailbox, Message, MessageAnswer, MessageBody, Outgoing, Unsubscription
+from webmail.models import Mailbox, Message, MessageAnswer, MessageBody, Outgoing, Placement, Unsubscription
 
 from .test_compose import sign_in
 
@@ -40,6 +40,12 @@ class Desk:
     user: User
     account: MailAccount
     inbox: Mailbox
+
+    def gets(self, raw: bytes) -> Message:
+        """With a UID, as mail of a server has: housekeeping takes what has none and is not on its way."""
+        message = deliver(self.inbox, raw)
+        Placement.objects.filter(message=message).update(uid=next(NUMBERS))
+        return message
 
     def open(self, page: Page, message: Message) -> Page:
         sign_in(page, self.user, self.live)
@@ -101,7 +107,7 @@ def from_a_list(desk: Desk) -> Message:
         "List-Unsubscribe: <https://studio.example/leave?me>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
     )
-    message = deliver(desk.inbox, mail(*head))
+    message = desk.gets(mail(*head))
     covered = ["from", "list-unsubscribe", "list-unsubscribe-post"]
     MessageBody.objects.filter(message=message).update(signatures=[["studio.example", "k1", "Ab", covered]])
     return message
@@ -128,7 +134,7 @@ def press(page: Page, control: Locator) -> None:
 
 @pytest.mark.parametrize("by", ["key", "pointer"])
 def test_an_answer_keeps_the_focus_on_its_button(desk: Desk, page: Page, by: str) -> None:
-    message = deliver(desk.inbox, invitation())
+    message = desk.gets(invitation())
     desk.open(page, message)
     for name, words in CHOICES.items():
         button = page.get_by_role("button", name=name, exact=True)
@@ -142,7 +148,7 @@ def test_an_answer_keeps_the_focus_on_its_button(desk: Desk, page: Page, by: str
 
 
 def test_undo_of_an_answer_leaves_the_focus_on_the_card(desk: Desk, page: Page) -> None:
-    message = deliver(desk.inbox, invitation())
+    message = desk.gets(invitation())
     desk.open(page, message)
     page.get_by_role("button", name="Accept").click()
     press(page, page.locator(".invite").get_by_role("button", name="Undo"))
@@ -153,7 +159,7 @@ def test_undo_of_an_answer_leaves_the_focus_on_the_card(desk: Desk, page: Page) 
 
 
 def test_a_receipt_keeps_the_focus_on_its_line(desk: Desk, page: Page) -> None:
-    message = deliver(desk.inbox, receipt())
+    message = desk.gets(receipt())
     desk.open(page, message)
     line = page.locator(".request-line")
     press(page, line.get_by_role("button", name="Send"))
@@ -167,7 +173,7 @@ def test_a_receipt_keeps_the_focus_on_its_line(desk: Desk, page: Page) -> None:
 
 
 def test_a_line_that_goes_leaves_the_focus_on_its_message(desk: Desk, page: Page) -> None:
-    message = deliver(desk.inbox, receipt())
+    message = desk.gets(receipt())
     desk.open(page, message)
     press(page, page.locator(".request-line").get_by_role("button", name="Ignore"))
     expect(page.locator(".request-line")).to_have_count(0)
@@ -193,7 +199,7 @@ def test_leaving_a_list_keeps_the_focus_on_its_line(desk: Desk, page: Page) -> N
 @pytest.mark.parametrize("what", ["receipt", "answer"])
 def test_a_card_asks_no_more_once_its_message_was_sent(desk: Desk, page: Page, what: str) -> None:
     """Of what htmx set up for a line that asked again, nothing stays when the line does not say so any more."""
-    message = deliver(desk.inbox, receipt() if what == "receipt" else invitation())
+    message = desk.gets(receipt() if what == "receipt" else invitation())
     page.clock.install()
     desk.open(page, message)
     page.get_by_role("button", name="Send" if what == "receipt" else "Accept", exact=True).click()
@@ -212,12 +218,12 @@ def test_a_card_asks_no_more_once_its_message_was_sent(desk: Desk, page: Page, w
 def test_every_control_of_a_card_is_known_by_a_name(desk: Desk, page: Page) -> None:
     """Without one, a page that is brought up to date could take one control for another."""
     desk.live.stop("worker-images")
-    for message, name in ((deliver(desk.inbox, receipt()), "Send"), (from_a_list(desk), "Unsubscribe")):
+    for message, name in ((desk.gets(receipt()), "Send"), (from_a_list(desk), "Unsubscribe")):
         desk.open(page, message)
         page.get_by_role("button", name=name, exact=True).click()
         expect(page.locator(".request-line")).to_contain_text("being")
         assert nameless(page) == []
-    desk.open(page, deliver(desk.inbox, invitation()))
+    desk.open(page, desk.gets(invitation()))
     page.get_by_role("button", name="Accept").click()
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
     assert nameless(page) == []
@@ -236,7 +242,7 @@ def nameless(page: Page) -> list[str]:
 def test_a_page_that_is_out_of_date_says_so_instead_of_answering(
     desk: Desk, open_page: OpenPage, scripting: bool
 ) -> None:
-    first = deliver(desk.inbox, invitation())
+    first = desk.gets(invitation())
     page = desk.open(open_page(scripting=scripting), first)
     later = [line for line in PLANNING if "DTSTART" not in line and "DTEND" not in line]
     newer = deliver(
@@ -260,14 +266,14 @@ def test_a_page_that_is_out_of_date_says_so_instead_of_answering(
 
 def test_everything_is_decided_without_scripting(desk: Desk, open_page: OpenPage) -> None:
     desk.live.stop("worker-images")
-    page = desk.open(open_page(scripting=False), deliver(desk.inbox, invitation()))
+    page = desk.open(open_page(scripting=False), desk.gets(invitation()))
     page.locator(".invite-answer summary").click()
     page.get_by_label("Note for the organiser").fill("See you")
     page.get_by_role("button", name="Maybe").click()
     expect(page.locator(".invite")).to_contain_text("You answered “maybe”")
     page.locator(".invite").get_by_role("button", name="Undo").click()
     expect(page.locator(".invite [role=status]")).to_have_count(0)
-    page = desk.open(page, deliver(desk.inbox, receipt()))
+    page = desk.open(page, desk.gets(receipt()))
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.locator(".request-line")).to_contain_text("A receipt is being sent")
     page = desk.open(page, from_a_list(desk))
@@ -302,26 +308,26 @@ def test_the_cards_fit(
         axe(page)
         screenshot(page, f"card-{name}-{width}-{shade}")
 
-    first = deliver(desk.inbox, invitation())
+    first = desk.gets(invitation())
     desk.open(page, first)
     shot("invitation-open")
     page.get_by_role("button", name="Accept").click()
     expect(page.locator(".invite [role=status]")).to_contain_text("You accepted")
     page.locator(".invite details > summary").first.click()
     shot("invitation-accepted")
-    deliver(desk.inbox, invitation(*PLANNING, "SEQUENCE:1", method="CANCEL"))
+    desk.gets(invitation(*PLANNING, "SEQUENCE:1", method="CANCEL"))
     desk.open(page, first)
-    expect(page.locator(".invite.cancelled")).to_be_visible()
+    expect(page.locator(".invite.cancelled > .invite-body > .meta")).to_have_text("Cancelled")
     shot("invitation-cancelled")
-    strange = [line for line in PLANNING if "maren" not in line and "SUMMARY" not in line and "ORGANIZER" not in line]
+    strange = [line for line in PLANNING if not line.startswith(("SUMMARY", "LOCATION", "ORGANIZER", "ATTENDEE;CN=M"))]
     strange += [f"SUMMARY:{LONG}", f"LOCATION:{'x' * 300}", "ORGANIZER;CN=Noor:mailto:noor@elsewhere.example"]
-    desk.open(page, deliver(desk.inbox, invitation(*strange)))
+    desk.open(page, desk.gets(invitation(*strange)))
     expect(page.locator(".invite-note")).to_have_count(2)
     shot("invitation-strange")
-    desk.open(page, deliver(desk.inbox, receipt()))
+    desk.open(page, desk.gets(receipt()))
     shot("receipt")
     desk.open(page, from_a_list(desk))
     shot("unsubscribe")
-    desk.open(page, deliver(desk.inbox, mail(more=f"text/vcard; charset=utf-8; name=noor.vcf\r\n\r\n{CARD}")))
+    desk.open(page, desk.gets(mail(more=f"text/vcard; charset=utf-8; name=noor.vcf\r\n\r\n{CARD}")))
     expect(page.locator(".contact-card")).to_be_visible()
     shot("contact")

@@ -68,6 +68,7 @@ class Zones:
 
 def _by_name(name: str) -> tzinfo | None:
     """By the name of the tz database, also where a program put its own name before it."""
+    name = name.strip()
     tail = "/".join(name.strip("/").split("/")[-2:])
     for candidate in (name, tail):
         if _NAME.fullmatch(candidate):

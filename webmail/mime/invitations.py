@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from webmail.mime.build import MachinePart
 from webmail.mime.calendar_zones import Zones
@@ -284,8 +284,8 @@ def answer(
         f"DTSTAMP:{at.astimezone(UTC):%Y%m%dT%H%M%SZ}",
         f"SEQUENCE:{sequence}",
         *([f"RECURRENCE-ID{kind}:{recurrence_id}"] if recurrence_id else []),
-        f"ORGANIZER:mailto:{organiser}",
-        f"{who}:mailto:{attendee.address}",
+        f"ORGANIZER:{_mailto(organiser)}",
+        f"{who}:{_mailto(attendee.address)}",
         *([f"SUMMARY:{escaped(summary)}"] if summary else []),
         *([f"COMMENT:{escaped(comment)}"] if comment else []),
         "END:VEVENT",
@@ -297,3 +297,8 @@ def answer(
         text="\n".join(folded(line) for line in lines),
         parameters=(" charset=utf-8", " method=REPLY"),
     )
+
+
+def _mailto(address: str) -> str:
+    """RFC 6068: what would begin a header field stays part of the address."""
+    return "mailto:" + quote(address, safe="@!$'*+-./=^_`{|}~")

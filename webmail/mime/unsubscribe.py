@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from webmail.mime.text import safe_line
+
 MAX_URLS = 10
 _MAX_URL = 2_000
 _MAX_BODY = 2_000
 _BRACKETED: Final = re.compile(r"<([^<>]{1,4000})>")
 _BLANKS: Final = re.compile(r"\s+")
 _PLAIN: Final = re.compile(r"[!-\[\]-~]+")  # printable ASCII without the backslash that browsers read as a slash
-_ADDRESS: Final = re.compile(r"[^\s@,:;<>\"()]{1,200}@[^\s@,;<>\"()]{1,250}")
+_ADDRESS: Final = re.compile(r"[^\s@,:;<>\"()]{1,200}@[^\s@,:;<>\"()?/&=%]{1,250}")
+_PUBLIC: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.){1,20}[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\.?")
+_INSIDE: Final = ("localhost", "local", "internal", "lan", "home", "corp", "intranet", "private", "home.arpa")
 _ONE_CLICK: Final = "list-unsubscribe=one-click"
 
 
@@ -56,13 +60,19 @@ def asks_one_click(value: str) -> bool:
 
 
 def _web_host(url: str) -> str:
-    """The host of an https URL on the usual port and without a name of its own; "" for everything else."""
+    """The host of an https URL on the usual port and without a name of its own; "" for everything else.
+
+    So are numbers and the names of networks that are somebody's own (RFC 6761, RFC 6762, RFC 8375): the mail, not its
+    reader, chose what is opened there.
+    """
     try:
         parts = urlsplit(url)
         usual = parts.scheme.lower() == "https" and parts.port in (None, 443) and "@" not in parts.netloc
-        return (parts.hostname or "").lower() if usual else ""
+        host = (parts.hostname or "").lower() if usual else ""
     except ValueError:
         return ""
+    inside = any(f".{host.rstrip('.')}".endswith(f".{name}") for name in _INSIDE)
+    return host if _PUBLIC.fullmatch(host) and not inside else ""
 
 
 def _letter(rest: str) -> Letter | None:
@@ -73,6 +83,7 @@ def _letter(rest: str) -> Letter | None:
     except ValueError:
         fields = {}
     to = unquote(address)
-    if not _ADDRESS.fullmatch(to):
+    if not _ADDRESS.fullmatch(to) or not to.isprintable():
         return None
-    return Letter(to, " ".join(fields.get("subject", "").split())[:500], fields.get("body", "")[:_MAX_BODY])
+    body = "\n".join(safe_line(line) for line in fields.get("body", "")[:_MAX_BODY].splitlines())
+    return Letter(to, safe_line(fields.get("subject", "")[:500]), body)

@@ -17,6 +17,7 @@ from webmail.models import Mailbox, MessageAnswer, Placement
 from . import answers, event_changes
 from .answers import Sending
 from .event_changes import EventChange, facts_of
+from .trust_panel import isolated
 
 _OWN = {Mailbox.Role.SENT.value, Mailbox.Role.DRAFTS.value}
 _ELSEWHERE = _OWN | {Mailbox.Role.JUNK.value}
@@ -108,10 +109,11 @@ def _card(
     everybody = len(guests) + told.get("more_guests", 0)
     count = ngettext("%d guest", "%d guests", everybody) % everybody
     month, day = _leaf(starts)
+    cancelled = _is_cancelled(told) or (change is not None and change.kind == "cancelled")
     return InvitationCard(
-        kicker=_kicker(told),
+        kicker=_("Cancelled") if cancelled else _kicker(told),
         title=told["summary"] or placement.message.subject or _("(no title)"),
-        cancelled=_is_cancelled(told) or (change is not None and change.kind == "cancelled"),
+        cancelled=cancelled,
         when=_when(starts, ends),
         zone=_senders_clock(starts),
         repeats=str(_REPEATS.get(told["repeats"], _("Repeats"))) if told["repeats"] else "",
@@ -149,13 +151,17 @@ def _strangers(placement: Placement, *, answerable: bool) -> Iterator[str]:
     told, sender = facts_of(placement), placement.message.from_address
     if told["method"] == "REPLY":
         if told["guests"] and told["guests"][0]["address"].lower() != sender.lower():
-            words = {"sender": shown_address(sender), "guest": shown_address(told["guests"][0]["address"])}
+            words = {"sender": _apart(sender), "guest": _apart(told["guests"][0]["address"])}
             yield _("The answer is in the name of %(guest)s, but came from %(sender)s.") % words
     elif told["organiser"] and told["organiser"]["address"].lower() != sender.lower():
-        words = {"sender": shown_address(sender), "organiser": shown_address(told["organiser"]["address"])}
+        words = {"sender": _apart(sender), "organiser": _apart(told["organiser"]["address"])}
         yield _("This came from %(sender)s, not from the organiser it names.") % words + (
             " " + _("An answer goes to %(organiser)s.") % words if answerable else ""
         )
+
+
+def _apart(address: str) -> str:
+    return isolated(shown_address(address))
 
 
 def _is_cancelled(told: Mapping[str, Any]) -> bool:
@@ -163,12 +169,10 @@ def _is_cancelled(told: Mapping[str, Any]) -> bool:
 
 
 def _kicker(told: Mapping[str, Any]) -> str:
-    if _is_cancelled(told):
-        return _("Cancelled")
     if told["method"] == "REPLY":
         who = [guest["name"] or shown_address(guest["address"]) for guest in told["guests"][:1]]
         words = str(_STATUS.get(told["guests"][0]["status"], (_("answered"), ""))[0]) if who else ""
-        return _("Answer: %(name)s %(answer)s") % {"name": who[0], "answer": words} if who else _("Answer")
+        return _("Answer: %(name)s %(answer)s") % {"name": isolated(who[0]), "answer": words} if who else _("Answer")
     if told["method"] == "REQUEST":
         return _("Updated invitation") if told["sequence"] else _("Invitation")
     return _("Event")

@@ -10,6 +10,7 @@ from webmail.models import Mailbox, Message, MessageAnswer, MessageBody, Placeme
 
 from . import answers
 from .answers import Sending
+from .trust_panel import isolated
 
 MOST = 5  # addresses that a receipt goes to
 MARK = "$MDNSent"  # RFC 3503: somebody answered, here or in another program
@@ -68,7 +69,7 @@ def of_messages(placements: Sequence[Placement], *, own: Collection[str]) -> dic
 
 
 def _shown(message: Message) -> tuple[str, ...]:
-    return tuple(shown_address(address) for address in wanted_by(message))
+    return tuple(isolated(shown_address(address)) for address in wanted_by(message))
 
 
 def _receipt(message: Message) -> Receipt:

@@ -20,6 +20,8 @@ def read(choice: BodyChoice, fetch: Read) -> dict[str, Any]:
         if part.size > _MOST_ENCODED:
             return {"invitation": {"too_large": True}}
         octets = decode_transfer(fetch(part, _MOST_ENCODED), part.encoding)
+        if len(octets) > LARGEST:
+            return {"invitation": {"too_large": True}}  # its end would be missing, where the time may stand
         found = read_invitation(octets, charset=part.charset or "utf-8", method=part.params.get("method", ""))
         return {"invitation": asdict(found)} if found is not None else {}
     return {}

@@ -4,6 +4,13 @@ import pytest
 
 from webmail.mime.unsubscribe import Letter, Ways, asks_one_click, ways_out
 
+# what a reader's own network answers to: a click from inside it is not to be had by a mail
+INSIDE = [
+    *["localhost", "localhost.", "a.localhost", "router", "nas.local", "x.internal", "x.lan", "fritz.home.arpa"],
+    *["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "10.0.0.1.", "[::1]", "[fe80::1%25e]"],
+    *["127%2e0.0.1", "169.254.169.254", "a..test", ".test", "-a.test", "a_b.1", "intranet.corp"],
+]
+
 
 @pytest.mark.parametrize(
     ("value", "ways"),
@@ -36,6 +43,12 @@ def test_what_is_offered(value: str, ways: Ways) -> None:
         "<mailto:>",
         "<mailto:a@b.test,c@d.test>",
         "<mailto:%0d%0abcc:x@y.test>",
+        "<mailto:a%00@b.test>",
+        "<mailto:%E2%80%AEa@b.test>",
+        "<mailto:a@b.test%0a>",
+        "<mailto:a@b.test%3Fbcc=x@y.test>",
+        "<mailto:@b.test>",
+        *(f"<https://{host}/u>" for host in INSIDE),
         "<" * 100_000,
     ],
 )
@@ -46,6 +59,8 @@ def test_what_is_not(value: str) -> None:
 def test_of_a_letter_only_three_fields_count() -> None:
     letter = ways_out("<mailto:u@a.test?bcc=x@y.test&attach=/etc/passwd&subject=a%0d%0ab&to=z@y.test>").letter
     assert letter == Letter("u@a.test", "a b")
+    cc = ways_out("<mailto:u@a.test?cc=x@y.test&in-reply-to=z&subject=%E2%80%AEabc%00&body=a%00%E2%80%AEb%0Ac>").letter
+    assert cc == Letter("u@a.test", "abc", "ab\nc")
 
 
 def test_one_click_is_one_word() -> None:
