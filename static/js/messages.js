@@ -39,6 +39,11 @@ document.addEventListener("click", async (event) => {
   if (ground) changeGround(ground);
 });
 
+// A note to an organiser that has been handed over is not handed over again; one that was refused stays.
+document.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
+  if (elt.matches?.(".invite-answer") && xhr.status === 200) elt.reset();
+});
+
 /** The frame follows the link; what stands around it follows here, and the link leads back next time. */
 function changeGround(link) {
   link.closest("details").open = false;

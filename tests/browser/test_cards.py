@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
@@ -15,6 +16,8 @@ from tests import factories
 from tests.security.arriving import address_of, deliver
 from tests.support.browser import CheckAxe, OpenPage, Screenshot
 from tests.support.live import Live
+from tests.support.newsletters import VOUCHED, newsletter
+from webmail import storage
 from webmail.models import Mailbox, Message, MessageAnswer, MessageBody, Outgoing, Placement, Unsubscription
 
 from .test_compose import sign_in
@@ -43,8 +46,9 @@ class Desk:
 
     def gets(self, raw: bytes) -> Message:
         """With a UID, as mail of a server has: housekeeping takes what has none and is not on its way."""
-        message = deliver(self.inbox, raw)
-        Placement.objects.filter(message=message).update(uid=next(NUMBERS))
+        with transaction.atomic():
+            message = deliver(self.inbox, raw)
+            Placement.objects.filter(message=message).update(uid=next(NUMBERS))
         return message
 
     def open(self, page: Page, message: Message) -> Page:
@@ -95,8 +99,8 @@ def invitation(*lines: str, method: str = "REQUEST", head: tuple[str, ...] = ())
     return mail(*head, more=f"text/calendar; charset=utf-8; method={method}\r\n\r\n" + "\r\n".join(event))
 
 
-def receipt() -> bytes:
-    return mail("Disposition-Notification-To: noor@studio.example", "Return-Path: <noor@studio.example>")
+def receipt(*head: str) -> bytes:
+    return mail(*head, "Disposition-Notification-To: noor@studio.example", "Return-Path: <noor@studio.example>")
 
 
 def from_a_list(desk: Desk) -> Message:
@@ -193,6 +197,46 @@ def test_leaving_a_list_keeps_the_focus_on_its_line(desk: Desk, page: Page) -> N
     assert where_focus_is(page) == f"out-{message.pk}"
 
 
+def test_what_stands_open_stays_open_beside_an_answer(desk: Desk, page: Page) -> None:
+    desk.open(page, desk.gets(invitation()))
+    press(page, page.locator(".trust > summary"))
+    press(page, page.locator(".invite [data-key=guests] > summary"))
+    page.get_by_role("button", name="Accept").click()
+    expect(page.locator(".invite [role=status]")).to_contain_text("You accepted")
+    expect(page.locator(".trust-body")).to_be_visible()
+    expect(page.locator(".invite [data-key=guests] li").first).to_be_visible()
+
+
+def test_a_note_is_typed_in_peace_and_sent_once(desk: Desk, page: Page) -> None:
+    message = desk.gets(invitation())
+    desk.open(page, message)
+    page.get_by_role("button", name="Accept").click()
+    expect(page.locator(".message [hx-trigger='every 3s']")).to_have_count(1)
+    press(page, page.locator(".invite [data-key=note] > summary"))
+    note = page.get_by_label("Note for the organiser")
+    note.focus()
+    page.keyboard.type("See you")
+    with page.expect_response(lambda response: f"/{message.thread_id}/" in response.url):
+        pass  # the card asks again how its answer gets on
+    page.keyboard.type(" there")
+    expect(note).to_have_value("See you there")
+    page.get_by_role("button", name="Maybe").click()
+    expect(page.locator(".invite [role=status]")).to_contain_text("maybe")
+    expect(note).to_have_value("")
+    newest = Outgoing.objects.latest("pk")
+    assert b"COMMENT:See you there" in storage.read(desk.account.pk, newest.digest)
+
+
+def test_images_for_a_sender_keep_the_focus_on_their_bar(desk: Desk, page: Page) -> None:
+    placement = newsletter(desk.inbox, "https://img.pier4.test/head.png", results=VOUCHED, flags=factories.SEEN)
+    desk.open(page, placement.message)
+    press(page, page.get_by_role("button", name="Always show from"))
+    expect(page.get_by_role("button", name="Stop showing")).to_be_visible()
+    assert where_focus_is(page) == f"remote-{placement.message_id}"
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Stop showing")).to_be_focused()
+
+
 # --- what asks again by itself ----------------------------------------------------------------------------------------
 
 
@@ -284,6 +328,23 @@ def test_everything_is_decided_without_scripting(desk: Desk, open_page: OpenPage
     expect(page.locator(".request-line")).to_contain_text("The list was asked on")
 
 
+def test_without_scripting_one_comes_back_to_the_same_message(desk: Desk, open_page: OpenPage) -> None:
+    """In a conversation whose end is far below the window's."""
+    page = open_page(scripting=False)
+    page.set_viewport_size({"width": 1280, "height": 420})
+    for number in range(3):
+        desk.gets(mail(f"References: <start@studio.example>{' <x@y.test>' * number}"))
+    asking = desk.gets(receipt("References: <start@studio.example>"))
+    desk.open(page, asking)
+    line = page.locator(f"#m-{asking.pk} .request-line")
+    line.get_by_role("button", name="Send", exact=True).click()
+    expect(line).to_contain_text("A receipt is being sent")
+    expect(line).to_be_in_viewport()
+    line.get_by_role("button", name="Undo").click()
+    expect(line).to_contain_text("asks for a receipt")
+    expect(line).to_be_in_viewport()
+
+
 # --- how they look ----------------------------------------------------------------------------------------------------
 
 CARD = (
@@ -331,3 +392,36 @@ def test_the_cards_fit(
     desk.open(page, desk.gets(mail(more=f"text/vcard; charset=utf-8; name=noor.vcf\r\n\r\n{CARD}")))
     expect(page.locator(".contact-card")).to_be_visible()
     shot("contact")
+
+
+HOSTILE = [
+    "a" + "\u0300\u0489" * 1_900,
+    "\u202e\u2067gnp.exe \u05d0\u05d1",
+    "\ufdfd" * 300,
+    "W" * 3_000,
+    "\u3164" * 50 + "x",
+]
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_text_of_a_stranger_leaves_its_card(desk: Desk, open_page: OpenPage, axe: CheckAxe, width: int) -> None:
+    page = open_page(width=width)
+    for text in HOSTILE:
+        lines = [f"SUMMARY:{text}", f"LOCATION:{text}", f'ORGANIZER;CN="{text}":mailto:{"n" * 190}@x.test']
+        lines += [
+            f'ATTENDEE;CN="{text}":mailto:{"a" * 190}@x.test',
+            "UID:1",
+            "DTSTART;TZID=" + "Z" * 70 + ":20261128T100000",
+        ]
+        desk.open(page, desk.gets(invitation(*lines)))
+        page.locator(".invite [data-key=guests] > summary").click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT) == []
+        expect(page.get_by_role("button", name="Decline")).to_be_visible()
+        said = [f"FN:{text}", f"ORG:{text}", f"EMAIL:{'e' * 280}", f"TEL:{text}", f"ADR:;;{text}"]
+        person = "\r\n".join(["BEGIN:VCARD", *said, "END:VCARD", ""])
+        desk.open(page, desk.gets(mail(more=f"text/vcard; charset=utf-8\r\n\r\n{person}")))
+        expect(page.locator(".contact-card")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT) == []
+    axe(page)
