@@ -107,6 +107,12 @@ def test_where_it_would_go_is_said_when_that_is_elsewhere(
     assert ("spy@elsewhere.example" in html) == ("spy@elsewhere.example" in addresses)
 
 
+def test_an_address_that_is_asked_for_twice_gets_one(alice: Somebody) -> None:
+    placement = asking(alice.inbox, "amara@pier4.example", "Amara@pier4.example", "amara@pier4.example")
+    assert decide(alice, placement, "send") == 302
+    assert [person.address for person in Outgoing.objects.get().recipients.all()] == ["amara@pier4.example"]
+
+
 @pytest.mark.parametrize("role", ["junk", "sent"])
 def test_never_in_spam_nor_of_ones_own(alice: Somebody, role: str) -> None:
     placement = asking(factories.mailbox(alice.account, role))

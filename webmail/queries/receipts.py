@@ -31,9 +31,13 @@ class Receipt:
 
 
 def wanted_by(message: Message) -> tuple[str, ...]:
-    """The addresses that ask for a receipt, at most five."""
-    found = message.extra.get("disposition_notification_to", ())
-    return tuple(address for address in found if isinstance(address, str) and "@" in address)[:MOST]
+    """The addresses that ask for a receipt, each once, at most five."""
+    asking = message.extra.get("disposition_notification_to", ())
+    found: dict[str, str] = {}
+    for address in asking:
+        if isinstance(address, str) and "@" in address:
+            found.setdefault(address.lower(), address)
+    return tuple(found.values())[:MOST]
 
 
 def may_answer(placement: Placement, own: Collection[str]) -> bool:
