@@ -252,3 +252,36 @@ def test_what_never_arrived_at_its_destination_is_given_up(
     sync(account)
     check(dovecot, account)
     assert box(account, "archive").total == 1
+
+
+@pytest.mark.parametrize("kind", ["move", "copy"])
+def test_a_server_too_busy_in_the_middle_of_a_move_does_not_double_its_messages(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The messages have been copied, and what was to follow is put off."""
+    forbid(monkeypatch, "MOVE")
+    getattr(actions, kind)(*_to_archive(account, kind))
+
+    def busy(*args: object, **words: object) -> None:
+        raise CommandFailed("[INUSE] busy", code="INUSE")
+
+    copy = imap_change.copy
+
+    def copies(*args: Any) -> None:
+        copy(*args)
+        busy()
+
+    for _ in range(2):
+        with monkeypatch.context() as broken:
+            broken.setattr(imap_change, *(("store_flags", busy) if kind == "move" else ("copy", copies)))
+            sync(account)
+        RemoteOp.objects.update(not_before=None)
+    sync(account)
+    sync(account)
+    check(dovecot, account)
+    assert len(on_server(dovecot, account.address)["Archive"]) == 2
+
+
+def _to_archive(account: MailAccount, kind: str) -> tuple[Any, ...]:
+    chosen, archive = spots(account, 1, 2), box(account, "archive")
+    return (account.user, kind, chosen, archive) if kind == "move" else (account.user, chosen, archive)

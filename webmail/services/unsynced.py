@@ -26,7 +26,8 @@ def try_again(user: User, op: RemoteOp) -> None:
     """What waits is due now; what was refused is done once more, here and then on the server. Raises NotPossible."""
     members = _members(user, op)
     if op.state != State.FAILED:
-        RemoteOp.objects.filter(pk__in=[one.pk for one in members], state=State.QUEUED).update(not_before=None)
+        waiting = RemoteOp.objects.filter(pk__in=[one.pk for one in members])
+        waiting.filter(state__in=(State.QUEUED, State.INFLIGHT)).update(not_before=None)
         ops.wake(op.account_id)
         return
     for one in members:

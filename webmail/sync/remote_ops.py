@@ -19,7 +19,7 @@ from webmail.models import Mailbox, RemoteOp
 from webmail.protocols.errors import CommandFailed, MailServerError
 from webmail.sync import failpoints, ops_send, ops_settle
 from webmail.sync.apply import replayed
-from webmail.sync.ops_plan import FOLDERS, KEYWORDS, Batch, Held, Op, batches, free_to_run
+from webmail.sync.ops_plan import COPY, FOLDERS, KEYWORDS, MOVE, Batch, Held, Op, batches, free_to_run
 from webmail.sync.run import Run
 
 MOST_TRIES = 8
@@ -173,7 +173,11 @@ def _refuse(run: Run, batch: Batch, words: str) -> None:
 
 
 def _put_off(run: Run, batch: Batch, words: str, *, failed: bool = False) -> None:
-    """Later again, up to eight tries in a day; then it counts as refused."""
+    """Later again, up to eight tries in a day; then it counts as refused.
+
+    What a refused command did of several steps (COPY before STORE, long sets in parts) is looked for before it is sent
+    again, as after a crash.
+    """
     now = timezone.now()
     rows = list(RemoteOp.objects.filter(pk__in=batch.ids))
     hopeless = [row for row in rows if _hopeless(row.attempts, row.created_at, now)]
@@ -181,11 +185,13 @@ def _put_off(run: Run, batch: Batch, words: str, *, failed: bool = False) -> Non
         _refuse(run, batch, words)
         return
 
+    begun = batch.uncertain or (failed and batch.kind in (MOVE, COPY))
+
     def work() -> None:
         for row in rows:
             wait = timedelta(seconds=min(15 * 2 ** min(row.attempts, 8), 3600))
             RemoteOp.objects.filter(pk=row.pk).update(
-                state=RemoteOp.State.INFLIGHT if batch.uncertain else RemoteOp.State.QUEUED,
+                state=RemoteOp.State.INFLIGHT if begun else RemoteOp.State.QUEUED,
                 not_before=now + wait,
                 error=words[:500],
             )
