@@ -252,3 +252,25 @@ def test_what_another_program_deleted_before_undo_does_not_stay(
     undo.undo(account.user, action)
     sync(account)
     check(dovecot, account)
+
+
+def test_a_copy_that_another_program_makes_where_a_message_is_moved_to_is_not_taken_for_it(
+    dovecot: Dovecot, account: MailAccount
+) -> None:
+    chosen = spots(account, 1)
+    action = move(account, chosen, "archive")
+    RemoteOp.objects.update(not_before="2099-01-01T00:00Z")
+    with other_client(dovecot, account.address) as client:
+        client.uid("COPY", "1", "Archive")
+        sync(account)
+        client.uid("STORE", "1", "+FLAGS", r"(\Flagged)")
+        sync(account)
+    rows = Placement.objects.filter(mailbox=box(account, "archive")).order_by("pk")
+    assert list(rows.values_list("pk", "uid", "flags")) == [
+        (chosen[0].placement, None, Flag.FLAGGED),
+        (rows[1].pk, 1, 0),
+    ]
+    undo.undo(account.user, action)
+    sync(account)
+    check(dovecot, account)
+    assert Placement.objects.get(mailbox=box(account, "inbox"), uid=1).pk == chosen[0].placement

@@ -45,7 +45,7 @@ _NOTE = """
 UPDATE webmail_placement
 SET server_flags = %s, flags = (%s::int & ~pending_mask::int) | (flags & pending_mask),
     keywords = :seen, server_keywords = %s
-WHERE id = %s RETURNING mailbox_id, thread_id
+WHERE id = %s AND (uid IS NULL OR mailbox_id = %s) RETURNING mailbox_id, thread_id
 """.replace(":seen", seen("%s"))
 _NUMBER = "UPDATE webmail_placement SET gen = %s, uid = %s, modseq = %s WHERE id = %s AND mailbox_id = %s AND state = 1"
 
@@ -87,7 +87,7 @@ def recognise(spot: Spot, rows: Sequence[Incoming], here: Mapping[int, Here], kn
         if deleted:
             change(_NUMBER, [spot.gen, row.uid, row.modseq, placement, spot.mailbox_id])
         words = list(row.keywords)
-        for box, thread in ask(_NOTE, [row.flags, row.flags, words, words, placement]):
+        for box, thread in ask(_NOTE, [row.flags, row.flags, words, words, placement, spot.mailbox_id]):
             found.boxes.add(box)
             found.threads.add(thread)
     found.uids = set(named.values())

@@ -43,7 +43,12 @@ FROM (SELECT id, flags, modseq,
 WHERE p.id = new.id AND :where RETURNING p.id, p.mailbox_id, p.thread_id
 """.replace(":seen", seen("new.words", "p."))
 _CHANGE_HERE = _CHANGE.replace(":where", "p.mailbox_id = %s")
-_CHANGE_AWAY = _CHANGE.replace(":where", "(p.server_flags, p.server_keywords) IS DISTINCT FROM (new.flags, new.words)")
+# not of a row that stands for the message under another UID already
+_CHANGE_AWAY = _CHANGE.replace(
+    ":where",
+    "(p.uid IS NULL OR p.mailbox_id = %s)"
+    " AND (p.server_flags, p.server_keywords) IS DISTINCT FROM (new.flags, new.words)",
+)
 _STORED_RANGES = """
 SELECT min(uid), max(uid) FROM (
     SELECT uid, uid - row_number() OVER (ORDER BY uid) AS island FROM webmail_placement
@@ -81,7 +86,7 @@ def change_flags(spot: Spot, rows: Sequence[FlagRow]) -> tuple[set[int], set[int
     written = _write(_CHANGE_HERE, [(pk, told[uid]) for uid, pk in differing.items()], spot.mailbox_id)
     if len(written) < len(differing):  # some were just moved on
         away = departing(spot.account_id, spot.mailbox_id, spot.gen)
-    written += _write(_CHANGE_AWAY, [(away[uid], told[uid]) for uid in away.keys() & latest.keys()])
+    written += _write(_CHANGE_AWAY, [(away[uid], told[uid]) for uid in away.keys() & latest.keys()], spot.mailbox_id)
     relabelled = labels.note(spot, {at.id: label_texts(latest[uid].labels) for uid, at in here.items()})
     boxes = {box for _, box, _ in written} | ({spot.mailbox_id} if relabelled else set())
     _summarise(boxes, {thread for _, _, thread in written} | relabelled)
