@@ -13,6 +13,7 @@ export function backToList() {
   show(null);
   history.pushState({ mailroom: true }, "", listUrl());
   const pane = one("#reading");
+  shownThread = undefined;
   pane.replaceChildren(nothingOpen());
   for (const name of ["data-thread", "data-unread"]) pane.removeAttribute(name);
   pane.classList.add("nothing");
@@ -40,11 +41,15 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (link) show(link.closest(".row").dataset.thread);
 });
 
+let shownThread = reading()?.dataset.thread;
 document.addEventListener("htmx:afterSwap", (event) => {
   const link = event.detail.requestConfig?.elt?.closest?.(".row-link, [data-step]");
   if (event.detail.target?.id !== "reading" || !reading()) return;
   show(reading().dataset.thread);
   if (link && link.href !== location.href) history.pushState({ mailroom: true }, "", link.href);
+  const opened = link || reading().dataset.thread !== shownThread;
+  shownThread = reading().dataset.thread;
+  if (!opened) return; // brought up to date where somebody reads or writes
   if (onPhone()) one(".conversation-subject")?.focus({ preventScroll: true });
   showNewest();
 });

@@ -207,7 +207,9 @@ def test_what_stands_open_stays_open_beside_an_answer(desk: Desk, page: Page) ->
     expect(page.locator(".invite [data-key=guests] li").first).to_be_visible()
 
 
-def test_a_note_is_typed_in_peace_and_sent_once(desk: Desk, page: Page) -> None:
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_note_is_typed_in_peace_and_sent_once(desk: Desk, open_page: OpenPage, width: int) -> None:
+    page = open_page(width=width)
     message = desk.gets(invitation())
     desk.open(page, message)
     page.get_by_role("button", name="Accept").click()
@@ -218,6 +220,7 @@ def test_a_note_is_typed_in_peace_and_sent_once(desk: Desk, page: Page) -> None:
     page.keyboard.type("See you")
     with page.expect_response(lambda response: f"/{message.thread_id}/" in response.url):
         pass  # the card asks again how its answer gets on
+    expect(note).to_be_focused()
     page.keyboard.type(" there")
     expect(note).to_have_value("See you there")
     page.get_by_role("button", name="Maybe").click()
