@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from webmail import progress
 from webmail.jobs import Job, enqueue
 from webmail.models import Message
-from webmail.queries import frames
+from webmail.queries import access, frames
 
 from .lists import person, signed_in
 
@@ -43,6 +43,18 @@ def fetched_or_page(request: HttpRequest, message: Message, sizes: Mapping[str, 
             if any(progress.arriving(message.pk, path).error for path in missing):
                 break
     return _page(request, message, sizes, missing) if missing else digests
+
+
+def whole_message(request: HttpRequest, message_id: int) -> tuple[Message, str] | HttpResponse:
+    """A message of the person's and the digest of all of it, or the page that says how far it is.
+
+    Raises Http404 also for one of which only the beginning is here: no worker brings the rest unasked.
+    """
+    found = access.message(signed_in(request), message_id)
+    if found.extra.get("not_downloaded"):
+        raise Http404
+    digests = fetched_or_page(request, found, {"": found.size})
+    return digests if isinstance(digests, HttpResponse) else (found, digests[""])
 
 
 def until(ready: Callable[[], Found | None]) -> Found | None:

@@ -15,7 +15,7 @@ from webmail.mime.pixels import HEAD, is_showable
 from webmail.queries import access, frames
 from webmail.render import headers
 
-from .arriving import fetched_or_page
+from .arriving import fetched_or_page, whole_message
 from .lists import signed_in
 from .streaming import file_response, ranged_response
 from .zipping import Entry, Zip
@@ -28,14 +28,11 @@ Response = HttpResponse | StreamingHttpResponse
 @require_GET
 def source(request: HttpRequest, message_id: int) -> Response:
     """The message as it was sent, as plain text that nothing interprets."""
-    user = signed_in(request)
-    found = access.message(user, message_id)
-    if found.extra.get("not_downloaded"):
-        raise Http404  # only its beginning is here, and no worker brings the rest unasked
-    digests = fetched_or_page(request, found, {"": found.size})
-    if isinstance(digests, HttpResponse):
-        return digests
-    response = stored(request, found.account_id, digests[""])
+    whole = whole_message(request, message_id)
+    if isinstance(whole, HttpResponse):
+        return whole
+    found, digest = whole
+    response = stored(request, found.account_id, digest)
     as_file = "download" in request.GET
     kind = "message/rfc822" if as_file else "text/plain"
     name = f"{found.subject[:100].strip() or f'message-{found.pk}'}.eml"
