@@ -24,11 +24,8 @@ def mark(outgoing: Outgoing) -> None:
             _mark_receipt(outgoing.original_id)
         return
     bit = int(Flag.FORWARDED if outgoing.mode == Draft.Mode.FORWARD else Flag.ANSWERED)
-    placements = Placement.objects.filter(
-        message=outgoing.original_id, origin=None, state=Placement.State.LIVE
-    ).order_by("pk")
     remote = MailAccount.Protocol.IMAP
-    for placement in placements.select_related("account").select_for_update(of=("self",)):
+    for placement in _locked(outgoing.original_id):
         owed = placement.account.protocol == remote
         values = {"pending_mask": F("pending_mask").bitor(bit)} if owed else {"server_flags": F("flags").bitor(bit)}
         Placement.objects.filter(pk=placement.pk).update(flags=F("flags").bitor(bit), **values)
