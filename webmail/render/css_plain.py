@@ -33,10 +33,9 @@ _STATEMENT = re.compile(
     rf"|@(?P<at>[a-zA-Z-]++)(?P<query>(?:{_PRELUDE})?)"
     rf"(?:;|\{{(?:(?P<rules>(?:{_RULE})*+\s*+)|{_BODY})\}}))"
 )
-_SHELL = re.compile(r"\s*(?:<!--)?(.*?)(?:-->)?\s*\Z", re.DOTALL)
 # Each alternative begins with a letter, by which the search finds its places.
 _COMMENT = re.compile(
-    rf"{_STRING}|u[rR][lL]\([^\"'()\\]*+\)|U[rR][lL]\([^\"'()\\]*+\)|/(?P<comment>\*(?:[^*]|\*(?!/))*+\*/)"
+    rf"{_STRING}|u[rR][lL]\([^\"'()\\]*+\)|U[rR][lL]\([^\"'()\\]*+\)|/(?P<comment>\*(?:[^*]|\*(?!/))*+(?P<end>\*/)?)"
 )
 _CONTINUES = re.compile(r"[\w-]|[^\x00-\x7f]")  # before "url(": the end of another name
 _APART = frozenset(" \t\n\r\f{};")
@@ -86,8 +85,7 @@ def statements(css: str) -> list[Statement] | None:
 
 def _without_comments(css: str) -> str | None:
     """CSS without comments and the shell of an HTML comment; None where a comment stands between two tokens."""
-    shell = _SHELL.match(css)
-    text = shell[1] if shell else css
+    text = css.strip().removeprefix("<!--").removesuffix("-->")
     if "/*" in text:
         between = False  # whether one stands where it parts what would else be one token
 
@@ -98,7 +96,10 @@ def _without_comments(css: str) -> str | None:
             if match["comment"] is None:
                 between = between or (match[0][0] in "uU" and _CONTINUES.match(before) is not None)
                 return match[0]
-            between = between or not (before in _APART or after in _APART or not before or not after)
+            # One that never ends hides the rest; it is taken whole, or each of its fellows would be looked through.
+            between = (
+                between or match["end"] is None or not (before in _APART or after in _APART or not before or not after)
+            )
             return " "
 
         text = _COMMENT.sub(blank, text)

@@ -27,8 +27,9 @@ def html_to_text(source: str) -> str:
         place, piece = _skip(source, start)
         pieces.append(piece)
     pieces.append(_SPACES.sub(" ", source[place:]))
-    text = _GAPS.sub("\n", html.unescape("".join(pieces)).replace("\xa0", " "))
-    return _MANY_LINES.sub("\n\n", _MANY_SPACES.sub(" ", text)).strip()
+    # Spaces first: a long run of them costs the search for gaps its length squared.
+    text = _MANY_SPACES.sub(" ", html.unescape("".join(pieces)).replace("\xa0", " "))
+    return _MANY_LINES.sub("\n\n", _GAPS.sub("\n", text)).strip()
 
 
 def _skip(source: str, start: int) -> tuple[int, str]:

@@ -31,7 +31,7 @@ _ATTRIBUTES = re.compile(_ATTRIBUTE)
 _BARE = re.sub(r"(?<!\\)\((?!\?)", "(?:", _ATTRIBUTE)
 _TOKEN = re.compile(
     rf"<(?:(?P<close>/?)(?P<name>[a-zA-Z][^ \t\n\f\r/>]*+)(?P<attributes>(?:{_BARE})*+)[ \t\n\f\r/]*+>"
-    r"|!--(?:-?>|.*?--!?>)|[!?/][^>]*+>)",
+    r"|!--(?:-?>|.*?--!?>)|(?!!--)[!?/][^>]*+>)",
     re.DOTALL,
 )
 _OPENING = re.compile(r"<[a-zA-Z]")
