@@ -29,6 +29,8 @@ def page_of(who: World, raw: bytes) -> str:
         ('<a href="https://аpple.com/">apple.com</a>', "apple.com", "xn--pple-43d.com"),
         ('<a href="https://аpple.com/">Sign in</a>', "look-alike letters", "xn--pple-43d.com"),
         ('<a href="https://evil.test/"><b>bank</b>.example</a>', "bank.example", "evil.test"),
+        ('<a href="https://evil.test/">https://ba&#8203;nk.example</a>', "bank.example", "evil.test"),
+        ('<a href="https://evil.test/">https://bank.example &ndash; secure</a>', "bank.example", "evil.test"),
     ],
 )
 def test_s47_a_deceptive_link_is_told(alice: World, link: str, claimed: str, host: str) -> None:

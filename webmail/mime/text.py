@@ -22,6 +22,10 @@ _CONTROLS: Final = re.compile("[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufff9-\ufffb\
 _OVERRIDES: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _MARKS: Final = re.compile("[\u061c\u200e\u200f]")  # everyday in Arabic and Hebrew: dropped without alarm
 _INVISIBLE: Final = re.compile("[\xad\u034f\u115f\u1160\u180e\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0]")
+_UNSEEN: Final = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 _BLANKS: Final = re.compile(r"\s{2,}")
 _PADDING_RUN = 12  # blanks in a row that no typist makes
 
@@ -44,3 +48,8 @@ def clean_line(text: str, warnings: MutableSet[str]) -> str:
 def safe_line(text: str) -> str:
     """`clean_line` for callers that have no use for the warnings."""
     return clean_line(text, set())
+
+
+def visible(text: str) -> str:
+    """`text` without the characters that leave no mark on the page: joiners, fillers, marks of direction."""
+    return text if text.isascii() else _UNSEEN.sub("", text)

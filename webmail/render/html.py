@@ -12,6 +12,7 @@ from html import unescape
 
 import nh3
 
+from webmail.mime.text import visible
 from webmail.render.attributes import AttributeFilter, has_background
 from webmail.render.css import clean_declarations, clean_stylesheet
 from webmail.render.css_media import clean_media
@@ -27,6 +28,7 @@ SANITIZER_VERSION = 2
 
 MAX_FALLBACK = 200_000
 MAX_LINKS = 1_000
+MAX_LINK_TEXT = 50_000  # characters of markup: what a reader sees of a link may stand behind much that shows nothing
 
 Judge = Callable[[str, str, str], str | None]  # element, attribute, value: the value that may stay
 
@@ -100,7 +102,7 @@ def links_of(cleaned: str) -> tuple[Link, ...]:
         if href is None:
             continue
         end = cleaned.find("</a>", match.end())
-        text = html_to_text(cleaned[match.end() : min(end, match.end() + 3_000)])
+        text = visible(html_to_text(cleaned[match.end() : min(end, match.end() + MAX_LINK_TEXT)]))
         links.append(Link(" ".join(text.split())[:300], unescape(href[1])))
         if len(links) >= MAX_LINKS:
             break

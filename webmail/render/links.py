@@ -1,18 +1,20 @@
 """Links that are not what they seem: their text, or what stands before an ``@``, names another site than their own."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from webmail.mime.domains import ascii_domain, site
 from webmail.mime.lookalike import is_disguised
+from webmail.mime.text import visible
 from webmail.render.urls import web_host
 from webmail.render.values import Link
 
-_NAMED = re.compile(
-    r"(?:https?://)?(?:[^\s/@]{0,200}@)?((?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62})(?![\w@.-])", re.IGNORECASE
-)
+_NAMED = re.compile(r"(?:[^\s/@]{0,200}@)?((?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62})(?![\w@.-])", re.IGNORECASE)
+_SCHEME = re.compile(r"https?:[/\\\s]*", re.IGNORECASE)
+_DECORATION = re.compile(r"[^\w@#]+")  # quotes, bullets, arrows before the address; a tag is none
 _USER = re.compile(r"https?:[/\\]{2}([^/\\?#@:]{1,200})(?::[^/\\?#@]{0,200})?@", re.IGNORECASE)
 MOST = 50
 
@@ -51,7 +53,19 @@ def _before_at(href: str) -> str:
 
 
 def named_host(text: str) -> str:
-    """The host that a link's text claims when all of the text is an address; "" when it is words."""
+    """The host that a link's text claims when all of it is an address, or it begins with one's scheme; "" for words."""
+    text = _as_read(text)
+    scheme = _SCHEME.match(text)
+    if scheme is None and " " in text:
+        return ""
+    match = _NAMED.match(text, scheme.end() if scheme else 0)
+    return ascii_domain(match[1].lower()) if match else ""
+
+
+def _as_read(text: str) -> str:
+    """The text without what nobody sees in it (invisible characters) or takes for a part of the address."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", visible(text)).replace("。", ".")  # a dot to browsers (UTS 46)
     text = text.strip().strip(".,;:!?()[]<>\"'")
-    match = _NAMED.match(text)
-    return ascii_domain(match[1].lower()) if match and " " not in text else ""
+    decoration = _DECORATION.match(text)
+    return text[decoration.end() :] if decoration else text

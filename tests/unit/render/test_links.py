@@ -2,9 +2,10 @@
 
 import pytest
 
+from webmail.render.html import sanitize
 from webmail.render.links import deceptions
 from webmail.render.urls import clean_link
-from webmail.render.values import Link
+from webmail.render.values import Link, Policy
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,34 @@ def test_a_link_that_names_another_site(text: str, href: str, host: str) -> None
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "https://ba\u200bnk.com",
+        "https://ba\u00adnk.com",
+        "ba\u2060nk\ufe0f.com",
+        "\u200b" * 400 + "https://bank.com",
+        "\u2066https://bank.com\u2069",
+        "https://bank\uff0ecom",
+        "https://bank\u3002com/login",
+        "bank\u2024com",
+        "https:// bank.com",
+        "https:\\\\bank.com",
+        "//bank.com",
+        "https://bank.com - secure sign in",
+        "https://bank.com<span style='display:none'> x</span>",
+        "<b></b>" * 1_000 + "bank.com",
+        "\u2192 bank.com",
+        "\u201cbank.com\u201d",
+        "\u00abbank.com\u00bb",
+    ],
+)
+def test_s47_what_a_reader_takes_for_an_address_counts_as_one(text: str) -> None:
+    found = sanitize(f'<a href="https://evil.test/">{text}</a>', policy=Policy(cid_url=lambda _cid: None))
+    (deception,) = deceptions(found.links)
+    assert (deception.claimed, deception.host) == ("bank.com", "evil.test")
+
+
+@pytest.mark.parametrize(
     ("text", "href"),
     [
         ("Click here", "https://evil.test/"),
@@ -38,6 +67,9 @@ def test_a_link_that_names_another_site(text: str, href: str, host: str) -> None
         ("www.bank.co.uk", "https://bank.co.uk/"),
         ("bank.com", "mailto:a@evil.test"),
         ("Read more at bank.com today", "https://news.test/"),
+        ("bank.com is closed", "https://news.test/"),
+        ("#bank.com", "https://social.test/"),
+        ("https is safer", "https://news.test/"),
         ("", "https://x.test/"),
         ("Sign in", "https://me@bank.com/"),
         ("Sign in", "https://bücher.test/"),
