@@ -59,6 +59,14 @@ def test_s21_rich_text_never_grows_beyond_its_bound() -> None:
     assert read_rtf(unpacked).text == ""
 
 
+@pytest.mark.parametrize("piece", [b"{}", b"{\xe9}", b"\xe9\\~", b"\\'88\\~", b"a\\f1 "])
+def test_s49_rich_text_of_nothing_but_commands_is_read_in_time(piece: bytes) -> None:
+    text = b"{\\rtf1\\ansi " + piece * (LARGEST // len(piece))
+    began = time.process_time()
+    read_rtf(text)
+    assert time.process_time() - began < 2
+
+
 def test_s21_a_package_in_a_package_stays_closed() -> None:
     """Depth is one: a signature around winmail.dat, and winmail.dat around winmail.dat, give files."""
     head = b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: binary\r\n"

@@ -5,14 +5,18 @@ Invariants: total, linear; what is unpacked is capped, whatever its header promi
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
+from itertools import islice
 from typing import Final
 
 from webmail.mime.charset import decode_text, storable
 
 LARGEST = 2 * 2**20  # octets of rich text that are read
 _DEPTH = 500
+_MOST_TOKENS = 600_000  # of which a text of the largest size has half
+_SHORT = 16  # octets of a run that is worth remembering
 
 _PRESET: Final = (
     b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \\fdecor "
@@ -113,6 +117,9 @@ class _Group:
     font: int = -1
     unicode_skip: int = 1
 
+    def copy(self) -> "_Group":
+        return _Group(self.skipped, self.tag, self.rtf_only, self.fonts, self.font, self.unicode_skip)
+
 
 def read_rtf(data: bytes) -> Rtf:
     """The readable content of rich text. Never raises."""
@@ -134,7 +141,7 @@ class _Reader:
     to_skip: int = 0  # characters that repeat a \u for readers that know none
 
     def read(self, data: bytes) -> Rtf:
-        for match in _tokens(data):
+        for match in islice(_tokens(data), _MOST_TOKENS):
             word, number, code, symbol, brace, text = match.groups()
             if brace is not None:
                 self.brace(brace)
@@ -155,7 +162,7 @@ class _Reader:
         self.starred, self.to_skip = False, 0
         if brace == b"{":
             if len(self.stack) < _DEPTH:
-                self.stack.append(replace(self.group))
+                self.stack.append(self.group.copy())
             else:
                 self.group.skipped = True
         elif self.stack:
@@ -226,9 +233,13 @@ class _Reader:
 
     def flush(self) -> None:
         if self.octets:
-            text = decode_text(bytes(self.octets), self.pages.get(self.group.font, self.page))
+            decode = _remembered if len(self.octets) <= _SHORT else decode_text
+            text = decode(bytes(self.octets), self.pages.get(self.group.font, self.page))
             self.pieces.append(text if self.group.tag or not self.from_html else escape(text, quote=False))
             self.octets.clear()
+
+
+_remembered: Final = lru_cache(maxsize=4096)(decode_text)  # a text cut into letters names few different ones
 
 
 def _tokens(data: bytes) -> Iterator[re.Match[bytes]]:

@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Final
 
-_NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _BASE64_REST: Final = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _MAX_RUNS = 20_000  # padded runs in one text
 _SPACES: Final = b" \t\r\n\v\f\0"
@@ -42,7 +42,7 @@ def decode_base64(data: bytes) -> bytes:
 
 
 def _base64_run(run: bytes) -> bytes:
-    clean = run.translate(None, _NOT_BASE64)
+    clean = run.translate(None, _NOT_BASE64)  # also of padding, of which more runs than are told apart still hold some
     spare = len(clean) % 4
     if spare == 1:  # six bits are no byte: the run was cut
         clean, spare = clean[:-1], 0

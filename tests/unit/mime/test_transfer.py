@@ -37,6 +37,11 @@ def test_decodes_what_is_really_sent(encoding: str, data: bytes, plain: bytes) -
     assert decode_transfer(data, encoding) == plain
 
 
+@pytest.mark.parametrize("run", [b"A=", b"QUJD=", b"QQ==", b"=", b"====A"])
+def test_s50_any_number_of_padded_runs_is_read(run: bytes) -> None:
+    assert isinstance(decode_transfer(run * 20_050 + b"A", "base64"), bytes)
+
+
 @given(st.binary(max_size=400), st.sampled_from(ENCODINGS))
 def test_is_total(data: bytes, encoding: str) -> None:
     assert isinstance(decode_transfer(data, encoding), bytes)
