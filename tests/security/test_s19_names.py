@@ -2,8 +2,10 @@
 
 import io
 import re
+import time
 import unicodedata
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,29 @@ def test_s19_nothing_leaves_the_folder_an_archive_is_unpacked_in(alice: World, t
     assert all(map(harmless, names)), names
     assert len({unicodedata.normalize("NFC", name.casefold()) for name in names}) == len(names)
     assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(["here", *names])
+
+
+@pytest.mark.parametrize("year", [1971, 2107, 2150, 2300])
+def test_s19_an_archive_is_made_whatever_date_its_message_claims(alice: World, year: int) -> None:
+    claimed = datetime(year, 5, 17, 12, 30, tzinfo=UTC)
+    message = factories.message(alice.inbox, text="x", parts=parts(alice), sent_at=claimed).message_id
+    response = alice.client.get(reverse("mail:attachments", args=[message]))
+    streamed = response.streaming_content  # type: ignore[attr-defined]  # as above
+    with zipfile.ZipFile(io.BytesIO(b"".join(streamed))) as archive:
+        assert archive.testzip() is None
+        assert {info.date_time[:2] for info in archive.infolist()} == {(min(max(year, 1980), 2107), 5)}
+
+
+def test_s49_a_thousand_equal_names_are_told_apart_at_once() -> None:
+    began = time.process_time()
+    names = unique_names(["\u00e9" * 146 + ".pdf", "E\u0301" * 146 + ".PDF"] * 1_500)
+    assert time.process_time() - began < 1
+    assert len({unicodedata.normalize("NFC", name.casefold()) for name in names}) == 3_000
+
+
+@pytest.mark.parametrize("name", ["CON .txt", "nul  .a.b", "conin$", "CONOUT$.log", "com1\t.txt"])
+def test_s19_a_device_stays_one_with_blanks_before_its_end(name: str) -> None:
+    assert safe_filename(name).startswith("_")
 
 
 @given(st.lists(st.text(max_size=300), max_size=12))

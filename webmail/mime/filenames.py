@@ -14,7 +14,8 @@ from webmail.mime.text import safe_line
 MAX_CHARACTERS = 150
 MAX_OCTETS = 255
 _FORBIDDEN: Final = re.compile(r'[<>:"|?*]+')
-_DEVICES: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)", re.IGNORECASE)
+# Windows overlooks blanks before the extension.
+_DEVICES: Final = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE)
 _EXTENSION: Final = re.compile(r"\.[^.\s]{1,20}$")
 
 _EXTENSIONS: Final = {
@@ -60,18 +61,25 @@ def unique_names(names: Iterable[str]) -> list[str]:
     ['Plan.pdf', 'plan (2).pdf', 'attachment']
     """
     taken: set[str] = set()
+    last: dict[str, int] = {}  # the number that a name like it was given last: a thousand equal ones cost no million
     found = []
     for given in names:
-        name = safe_filename(given) or "attachment"
+        name = unique = safe_filename(given) or "attachment"
         extension = match[0] if (match := _EXTENSION.search(name)) else ""
-        stem, unique, number = name[: len(name) - len(extension)], name, 1
-        while unicodedata.normalize("NFC", unique.casefold()) in taken:
-            number += 1
-            tail = f" ({number}){extension}"
+        stem = name[: len(name) - len(extension)]
+        family = _folded(_shorten_to(stem, f" (1000){extension}") + extension)
+        while _folded(unique) in taken:
+            last[family] = last.get(family, 1) + 1
+            tail = f" ({last[family]}){extension}"
             unique = _shorten_to(stem, tail) + tail
-        taken.add(unicodedata.normalize("NFC", unique.casefold()))
+        taken.add(_folded(unique))
         found.append(unique)
     return found
+
+
+def _folded(name: str) -> str:
+    """What is equal on a disk that knows no case."""
+    return unicodedata.normalize("NFC", name.casefold())
 
 
 def _dotted(name: str) -> str:

@@ -71,7 +71,8 @@ class _Sink:
 
 def _make(entries: Sequence[Entry], at: datetime) -> Generator[bytes, None, None]:
     sink = _Sink()
-    stamp = (max(at.year, 1980), at.month, at.day, at.hour, at.minute, at.second)
+    # years that the format can name; a sender may claim any
+    stamp = (min(max(at.year, 1980), 2107), at.month, at.day, at.hour, at.minute, at.second)
     with zipfile.ZipFile(sink, "w") as archive:
         for entry, name in zip(entries, unique_names(entry.filename for entry in entries), strict=True):
             info = zipfile.ZipInfo(name, stamp)
