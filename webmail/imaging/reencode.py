@@ -8,7 +8,12 @@ profile are brought to sRGB and turned pictures are turned, since what said so i
 import warnings
 from io import BytesIO
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import (
+    Image,
+    ImageCms,
+    ImageOps,
+    MpoImagePlugin,  # noqa: F401  loaded late otherwise, for photographs that carry a second one
+)
 
 from webmail.imaging.gif import NotAGif, frames_only
 from webmail.imaging.kinds import GIF, JPEG, PNG, WEBP, kind_of
@@ -70,7 +75,8 @@ def _encoded(picture: Image.Image, kind: str) -> tuple[str, bytes]:
     if kind == JPEG:
         if shown.mode not in ("L", "RGB"):
             shown = shown.convert("RGB")
-        shown.save(out, "JPEG", quality="keep" if shown is picture else 88)
+        kept = shown is picture and picture.format == "JPEG"  # not of several in one file, which have another name
+        shown.save(out, "JPEG", quality="keep" if kept else 88)
         return JPEG, out.getvalue()
     if kind == WEBP:
         shown.save(out, "WEBP", quality=88, method=1)

@@ -39,7 +39,10 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Blocks that some Python releases call global. The tunnels (Teredo, 6to4) end at whatever IPv4 host they embed.
 _REFUSED: tuple[_Network, ...] = tuple(
     ipaddress.ip_network(block)
-    for block in ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "2001::/32", "2002::/16", "3fff::/20")
+    for block in (
+        *("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "2001::/32", "2002::/16", "3fff::/20"),
+        "168.63.129.16/32",  # what every machine of one large host asks for its secrets, at an address called public
+    )
 )
 _own_networks: tuple[_Network, ...] = ()
 

@@ -1,3 +1,4 @@
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -20,6 +21,14 @@ def test_each_kind_comes_out_as_a_picture_of_the_same_size(kind: str, as_type: s
     media_type, data = reencode(picture(kind))
     assert media_type == as_type == kind_of(data)
     assert opened(data).size == (40, 30)
+
+
+def test_of_a_photograph_with_a_second_one_the_first_is_shown() -> None:
+    first, second, out = Image.new("L", (40, 30), 250), Image.new("L", (20, 15), 0), BytesIO()
+    first.save(out, "MPO", save_all=True, append_images=[second])
+    media_type, data = reencode(out.getvalue())
+    assert (media_type, opened(data).size, opened(data).format) == (JPEG, (40, 30), "JPEG")
+    assert opened(data).tobytes()[0] > 240
 
 
 @pytest.mark.parametrize("data", [b"", b"<svg/>", b"GIF", b"BM" + bytes(60), b"RIFF....AVI ", picture("BMP"), POLYGLOT])
