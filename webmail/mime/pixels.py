@@ -15,7 +15,7 @@ def size_of(head: bytes) -> tuple[int, int] | None:
         if head.startswith(b"\x89PNG\r\n\x1a\n") and head[12:16] == b"IHDR":
             return _pair(">II", head, 16)
         if head.startswith((b"GIF87a", b"GIF89a")):
-            return _pair("<HH", head, 6)
+            return _gif(head)
         if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
             return _webp(head)
         return _jpeg(head) if head.startswith(b"\xff\xd8\xff") else None
@@ -32,6 +32,26 @@ def is_showable(head: bytes) -> bool:
 def _pair(form: str, head: bytes, at: int) -> tuple[int, int]:
     width, height = struct.unpack_from(form, head, at)
     return width, height
+
+
+def _gif(head: bytes) -> tuple[int, int]:
+    """The canvas, or what the first frame makes of it: browsers widen the canvas to that frame."""
+    width, height = _pair("<HH", head, 6)
+    at = 13 + _table(head[10])
+    while at < len(head) and head[at] == 0x21:  # extensions
+        at += 2
+        while at < len(head) and head[at]:
+            at += 1 + head[at]
+        at += 1
+    if at + 9 > len(head) or head[at] != 0x2C:
+        return width, height
+    left, top, across, down = struct.unpack_from("<HHHH", head, at + 1)
+    return max(width, left + across), max(height, top + down)
+
+
+def _table(packed: int) -> int:
+    """Octets of a colour table."""
+    return 3 * 2 ** ((packed & 7) + 1) if packed & 0x80 else 0
 
 
 def _webp(head: bytes) -> tuple[int, int] | None:

@@ -21,6 +21,15 @@ def picture(width: int, height: int) -> bytes:
     return out
 
 
+@pytest.mark.parametrize("between", [b"", b"\x21\xfe\x03abc\0" * 3, b"\x21\xf9\x04\0\0\0\0\0"])
+@pytest.mark.parametrize("table", [b"\0\0\0", b"\x81\0\0" + bytes(12)])
+def test_s20_the_first_frame_of_a_gif_counts_where_it_is_larger_than_the_canvas(between: bytes, table: bytes) -> None:
+    frame = b"," + struct.pack("<HHHH", 5, 0, 20_000, 15_000) + b"\0"
+    head = b"GIF89a" + struct.pack("<HH", 1, 1) + table + between + frame
+    assert size_of(head) == (20_005, 15_000)
+    assert not is_showable(head)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "JPEG", "WEBP"])
 @pytest.mark.parametrize("size", [(1, 1), (640, 17), (300, 2000)])
 def test_pictures_say_how_large_they_are(kind: str, size: tuple[int, int]) -> None:

@@ -1,5 +1,7 @@
 """The small responses, as written by the book and as written by servers."""
 
+import time
+
 import pytest
 
 from tests.unit.protocols.imap_canned import response
@@ -96,3 +98,12 @@ def test_copyuid_that_makes_no_pairs(data: bytes) -> None:
 
 def test_copyuid_is_believed_only_for_what_was_asked() -> None:
     assert replies.parse_copyuid(b"38 1,9 5,6", asked=UidSet.span(1, 3)) == (38, {1: 5})
+
+
+@pytest.mark.parametrize("piece", [b" ", b"(", b"a", b"a (", b'"', b") ", b"(a "])
+def test_s51_a_status_of_any_kind_is_read_in_time(piece: bytes) -> None:
+    began = time.process_time()
+    for end in (b"", b")", b"b"):
+        replies.parse_status(response(b"* STATUS a " + piece * 60_000 + end))
+        replies.parse_status(response(b"* STATUS a (" + piece * 60_000 + end))
+    assert time.process_time() - began < 2

@@ -22,8 +22,8 @@ _LIST = re.compile(
 )
 _NAME = re.compile(_QUOTED + rb"(?: .*)?\Z", re.DOTALL)
 _EXTENDED_DATA = re.compile(rb" \(.*\)\Z", re.DOTALL)
-_STATUS = re.compile(rb"\* STATUS +(.*?) *\(([^\"{]*)\) *\Z", re.IGNORECASE | re.DOTALL)
-_STATUS_ITEM = re.compile(rb"([A-Za-z0-9.\-]+) +(?:(\d{1,20})|\(([^()]*)\)|NIL)", re.IGNORECASE)
+_STATUS = re.compile(rb"\* STATUS ++", re.IGNORECASE)
+_STATUS_ITEM = re.compile(rb"(?<![A-Za-z0-9.\-])([A-Za-z0-9.\-]++) ++(?:(\d{1,20})|\(([^()]*+)\)|NIL)", re.IGNORECASE)
 _KIND = re.compile(rb"\* (?:(\d{1,10}) )?([A-Za-z][A-Za-z\-]*)(?= |\(|\[|\Z)")
 _CODE = re.compile(rb"\A *\[([A-Za-z0-9/.-]{1,40})(?: (.*?))?\](?: |\Z)(.*)\Z", re.DOTALL)
 _FLAGS_CODE = re.compile(rb"\A *\[([A-Za-z]{1,40}) (\([^()]*\))\]? ?(.*)\Z", re.DOTALL)
@@ -89,6 +89,15 @@ def parse_list(response: Response) -> ListedMailbox | None:
     )
 
 
+def _status_parts(line: bytes) -> tuple[bytes, bytes] | None:
+    """The name as it was sent, and what stands in the last brackets with neither quote nor literal in them; linear."""
+    head, line = _STATUS.match(line), line.rstrip(b" ")
+    if head is None or not line.endswith(b")"):
+        return None
+    opening = line.find(b"(", max(head.end(), line.rfind(b'"') + 1, line.rfind(b"{") + 1))
+    return (line[head.end() : opening].rstrip(b" "), line[opening + 1 : -1]) if opening >= 0 else None
+
+
 def parse_status(response: Response) -> tuple[bytes, MailboxStatus] | None:
     """One STATUS line as (wire name, status); None if unreadable or without MESSAGES."""
     chunks = response.chunks
@@ -96,10 +105,10 @@ def parse_status(response: Response) -> tuple[bytes, MailboxStatus] | None:
         name: bytes | None = chunks[1]
         listed = chunks[2].strip()[1:-1]
     else:
-        found = _STATUS.match(chunks[0])
+        found = _status_parts(chunks[0])
         if found is None:
             return None
-        name, listed = _name(chunks[:1], found[1]), found[2]
+        name, listed = _name(chunks[:1], found[0]), found[1]
     items = {item[1].upper(): item[2] or item[3] for item in _STATUS_ITEM.finditer(listed)}
     messages = _int(items.get(b"MESSAGES"))
     if not name or messages is None:
