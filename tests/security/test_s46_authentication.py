@@ -46,6 +46,10 @@ FORGERIES = {
     "a name that begins alike": PASSED.replace(b"mx.ours.example", b"mx.ours.example.evil.test") + FROM + TEXT,
     "below the real one": REAL + PASSED + FROM + TEXT,
     "below the real one, which checked SPF only": NOTHING_FOUND + PASSED + FROM + TEXT,
+    "below the real one, which checked nothing": b"Authentication-Results: mx.ours.example; none\r\n"
+    + PASSED
+    + FROM
+    + TEXT,
     "below another station's": NOTHING_FOUND + b"Authentication-Results: relay.test; none\r\n" + PASSED + FROM + TEXT,
     "in ARC": PASSED.replace(b"Authentication-Results: ", b"ARC-Authentication-Results: i=1; ") + FROM + TEXT,
     "in a comment": REAL.replace(b"dkim=none", b"dkim=none (; dmarc=pass header.from=bank.example)") + FROM + TEXT,

@@ -225,8 +225,8 @@ def _judge(values: Sequence[str], trusted: Collection[str], author: str, ambiguo
         services[report.authserv_id] = None
         told = [result for result in report.results if result.method in _OF_SENDER]
         shown += told
-        if told and service not in heard:
-            heard.add(service)
+        if service not in heard and (told or not report.results):
+            heard.add(service)  # also by "none": who says that nothing was checked has spoken (section 2.2)
             speaking += told
     if not services:
         return UNKNOWN

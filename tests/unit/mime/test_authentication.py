@@ -162,6 +162,11 @@ def test_a_forged_field_below_the_real_one() -> None:
     assert found.spf[0].result == "fail"
 
 
+@pytest.mark.parametrize("real", ["mx.receiver.example; none", "mx.receiver.example;", "mx.receiver.example (x); none"])
+def test_s46_a_forged_field_below_a_real_one_that_says_none(real: str) -> None:
+    assert verdict(real, PASS).standing != "verified"
+
+
 def test_a_forged_field_below_that_of_another_station() -> None:
     assert verdict("mx.receiver.example; spf=none", "relay.example; dkim=none", PASS).dmarc == ()
 
