@@ -1,6 +1,6 @@
 // Archive, delete, star, move, ...: shown at once, sent by htmx, undone by the toast. The forms do the same without.
 import { checked, focusedRow, one, onPhone, openRow, reading, rows, words } from "./page.js";
-import { backToList, openThread } from "./panes.js";
+import { backToList, openThread, refreshReading } from "./panes.js";
 import { clearSelection } from "./selection.js";
 
 const ON_MARKS = new Set(["star", "unstar", "label", "unlabel"]); // the open conversation shows them too
@@ -33,7 +33,7 @@ export async function act(action, { threads, mailbox, to, keyword, name, everyth
   await htmx.ajax("POST", words().actions, { values, target: "body", swap: "none" });
   htmx.trigger(document.body, "mailroom:refresh");
   // what is open may name what has left as its neighbour
-  if (LEAVES.has(action) && reading()) htmx.trigger(document.body, "mailroom:reading");
+  if (LEAVES.has(action)) refreshReading();
 }
 
 function place(thread, mailbox) {
@@ -47,8 +47,9 @@ function openNext(leaving) {
   const at = list.indexOf(openRow());
   const stays = (row) => !leaving.includes(row.dataset.thread);
   const next = list.slice(at + 1).find(stays) ?? list.slice(0, Math.max(at, 0)).findLast(stays);
-  if (next && !onPhone()) openThread(next);
-  else backToList();
+  if (!next || onPhone()) return backToList();
+  reading().dataset.leaving = "";
+  openThread(next);
 }
 
 function show(action, touched) {
@@ -87,7 +88,7 @@ export async function perform(action) {
   } else {
     await act(action, { threads, mailbox, everything: about.all });
   }
-  if (reading() && ON_MARKS.has(action)) htmx.trigger(document.body, "mailroom:reading");
+  if (ON_MARKS.has(action)) refreshReading();
 }
 
 document.addEventListener("submit", (event) => {
@@ -111,7 +112,7 @@ document.addEventListener("submit", (event) => {
   const name = field ? field.value : "";
   if (field) field.value = "";
   act(action, { threads, mailbox, keyword, name, to: data.get("to"), everything: data.get("scope") === "all" }).then(() => {
-    if (reading() && ON_MARKS.has(action)) htmx.trigger(document.body, "mailroom:reading");
+    if (ON_MARKS.has(action)) refreshReading();
     if (reading()?.contains(form) && action === "unread") backToList();
   });
 });

@@ -1,5 +1,6 @@
 // Server events: what changed is named, never sent; the regions fetch themselves again. Also the unread count outside.
 import { one, words } from "./page.js";
+import { refreshReading } from "./panes.js";
 import { elsewhere, toast } from "./toasts.js";
 
 const EVERY_MS = 700;
@@ -39,7 +40,7 @@ function connect(address) {
   // the server listens from now on: what happened before may have been missed
   source.addEventListener("again", () => {
     htmx.trigger(document.body, "mailroom:refresh");
-    if (one('#reading [data-body="fetching"]')) htmx.trigger(document.body, "mailroom:reading");
+    if (one('#reading [data-body="fetching"]')) refreshReading();
   });
   source.addEventListener("open", () => {
     if (dropped) htmx.trigger(document.body, "mailroom:refresh");
@@ -54,7 +55,7 @@ function connect(address) {
 
 document.body.addEventListener("mailroom:message", (event) => {
   const waits = one(`#m-${CSS.escape(String(event.detail.id))}[data-body="fetching"]`);
-  if (waits) htmx.trigger(document.body, "mailroom:reading");
+  if (waits) refreshReading();
 });
 
 document.body.addEventListener("mailroom:action", ({ detail }) => elsewhere(detail.action, detail.undone));

@@ -1,7 +1,7 @@
 // What can be done with one message of a conversation: its menu's form, sent by htmx; the ground its text stands on.
 import { act } from "./actions.js";
 import { all, one, reading } from "./page.js";
-import { backToList } from "./panes.js";
+import { backToList, refreshReading } from "./panes.js";
 
 const LEAVES = new Set(["delete", "move"]);
 
@@ -13,7 +13,7 @@ async function perform(form, action, extra = {}) {
   const about = alone ? { threads: [pane.dataset.thread], mailbox } : { message, mailbox };
   await act(action, { ...about, ...extra });
   if (action === "unread") backToList();
-  else if (reading() && !LEAVES.has(action)) htmx.trigger(document.body, "mailroom:reading");
+  else if (!LEAVES.has(action)) refreshReading();
 }
 
 document.addEventListener("submit", (event) => {

@@ -21,6 +21,11 @@ export function backToList() {
   one(".row-link", left ?? document)?.focus({ preventScroll: true });
 }
 
+/** Brings what is open up to date, unless it is about to give way to the next: then it may not be there any more. */
+export function refreshReading() {
+  if (reading() && reading().dataset.leaving === undefined) htmx.trigger(document.body, "mailroom:reading");
+}
+
 /** What the pane shows while nothing is open: as the page brought it, or from its template. */
 const shownAtFirst = one("#reading.nothing > *")?.cloneNode(true);
 const nothingOpen = () => shownAtFirst?.cloneNode(true) ?? one("#nothing-open").content.cloneNode(true);

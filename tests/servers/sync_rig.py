@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import redis
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
@@ -70,12 +72,15 @@ def sync(account: MailAccount) -> Result:
             break
         result = sync_account(account.pk, older=result.older and not result.again)
     account.refresh_from_db()
-    assert (account.state, account.error_code) == ("working", ""), (
-        account.state,
-        account.error_code,
-        account.server_line,
-    )
+    told = (account.state, account.error_code, account.server_line)
+    assert told == ("working", "", ""), (told, account.connection_cap, account.incoming.host_cap, _connections(account))
     return result
+
+
+def _connections(account: MailAccount) -> dict[str, int]:
+    """How many places are held, by what they are counted for."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    return {str(key): int(client.zcard(key)) for key in client.keys("connections:*") if client.type(key) == b"zset"}
 
 
 def message(
