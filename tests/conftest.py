@@ -25,7 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     other tests' work for them, and a browser's event loop keeps tests from starting one of their own.
     """
     rank: dict[object, int] = {}
+    served: set[object] = set()
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
+        if "live" not in asked and asked & {"dovecot", "workers"}:
+            served.add(item.path)
         rank[item.path] = max(rank.get(item.path, 0), 2 * ("live" in asked), int("browser" in asked))
+    mixed = sorted(str(path) for path in served if rank[path] >= 2)
+    if mixed:
+        raise pytest.UsageError(f"tests with and without the live processes in one file: {', '.join(mixed)}")
     items.sort(key=lambda item: rank[item.path])
