@@ -163,6 +163,7 @@ def test_undo_of_an_answer_leaves_the_focus_on_the_card(desk: Desk, page: Page) 
 
 
 def test_a_receipt_keeps_the_focus_on_its_line(desk: Desk, page: Page) -> None:
+    User.objects.update(undo_send_seconds=60)  # it is not gone before it is taken back
     message = desk.gets(receipt())
     desk.open(page, message)
     line = page.locator(".request-line")

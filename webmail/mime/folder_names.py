@@ -14,7 +14,7 @@ import unicodedata
 LONGEST_COMPONENT = 250  # bytes on the wire: what a file system of a server takes as one name
 LONGEST_PATH = 900  # bytes on the wire of all levels together
 _SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*)(-|\Z)")
-_OUTSIDE = re.compile(r"[^\x20-\x25\x27-\x7e]+|&")
+_OUTSIDE = re.compile(r"&|[^\x20-\x7e]+")
 _JOINERS = "\u200c\u200d"  # Persian and emoji need them; other invisible characters only deceive
 
 

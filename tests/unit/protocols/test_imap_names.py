@@ -1,7 +1,7 @@
 """Names: shown as people mean them, sent as the server wrote them, encoded so that all clients agree."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from imapclient import imap_utf7
 
@@ -46,6 +46,7 @@ def test_no_name_raises(wire: bytes) -> None:
 
 
 @given(st.text(min_size=1, max_size=20))
+@example("&\u00a1")
 def test_names_of_people_come_back_and_other_clients_read_them_alike(name: str) -> None:
     try:
         wire = encode_name(name)
