@@ -103,7 +103,8 @@ def test_trash_is_emptied_and_brought_back(world: World, page: Page, screenshot:
     screenshot(page, "folders-trash")
     page.get_by_role("button", name="Empty Trash").click()
     expect(rows(page)).to_have_count(0, timeout=PATIENCE)
-    page.locator("#toasts").get_by_role("button", name="Undo").last.click()
+    emptied = page.locator("#toasts .toast", has_text=re.compile(r"\d+ messages deleted"))  # not that of the one before
+    emptied.get_by_role("button", name="Undo").click(timeout=PATIENCE)
     expect(page.locator(f"#t-{thread}")).to_be_visible(timeout=PATIENCE)
 
 
