@@ -27,7 +27,12 @@ function merge(old, fresh) {
     if (old.data !== fresh.data) old.data = fresh.data;
     return;
   }
-  if (old.isEqualNode(fresh) || old.matches("iframe")) return;
+  if (old.isEqualNode(fresh)) return;
+  if (old.matches("iframe")) {
+    // one that is folded away has loaded nothing yet: its address ends some time, the new one goes on
+    if (!old.checkVisibility()) old.src = fresh.src;
+    return;
+  }
   mergeAttributes(old, fresh);
   mergeChildren(old, fresh);
 }

@@ -26,6 +26,18 @@ export function refreshReading() {
   if (reading() && reading().dataset.leaving === undefined) htmx.trigger(document.body, "mailroom:reading");
 }
 
+// The addresses of frames and files end after an hour, so a pane that stays open gets new ones in time.
+const FRESH_MS = 45 * 60_000;
+let broughtAt = Date.now();
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target?.id === "reading") broughtAt = Date.now();
+});
+setInterval(() => {
+  if (Date.now() - broughtAt < FRESH_MS) return;
+  broughtAt = Date.now(); // asked once, whatever comes of it
+  refreshReading();
+}, 60_000);
+
 /** What the pane shows while nothing is open: as the page brought it, or from its template. */
 const shownAtFirst = one("#reading.nothing > *")?.cloneNode(true);
 const nothingOpen = () => shownAtFirst?.cloneNode(true) ?? one("#nothing-open").content.cloneNode(true);

@@ -216,6 +216,20 @@ def test_token_of_a_frame_opens_its_message_only(alice: Somebody, bob: Somebody)
     assert Client().get(reverse("mail:frame", args=[good[:-2] + "xx"])).status_code == 404
 
 
+def test_a_frame_whose_message_is_gone_says_so_in_the_frame(alice: Somebody) -> None:
+    gone = frame_token(alice.user, alice.placement.message_id + 1000)
+    shown = reverse("mail:frame", args=[frame_token(alice.user, alice.placement.message_id)])
+    good = Client().get(shown).headers["Content-Security-Policy"].split("; ")
+    for token in (gone, "ended"):
+        response = Client().get(reverse("mail:frame", args=[token]))
+        assert response.status_code == 404
+        assert "the message is gone" in response.content.decode()
+        assert "X-Frame-Options" not in response.headers  # or the browser shows its own words for a refused frame
+        policy = response.headers["Content-Security-Policy"].split("; ")
+        assert [rule for rule in policy if "frame-ancestors" in rule] == [r for r in good if "frame-ancestors" in r]
+        assert [rule for rule in policy if rule.startswith("sandbox")]
+
+
 def test_frame_has_its_own_policy_and_no_cookie(alice: Somebody) -> None:
     url = reverse("mail:frame", args=[frame_token(alice.user, alice.placement.message_id)])
     response = alice.client.get(url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -86,6 +87,35 @@ def test_a_conversation_of_forty_opens_at_its_newest_unread(
     page.locator(f"#m-{rows[20].message_id} summary").first.click()
     page.frame_locator(f'[name="frame-{rows[20].message_id}"]').get_by_text("Words of letter 20.").first.wait_for()
     axe(page)
+
+
+def test_a_pane_that_stays_open_gets_new_addresses_before_the_old_ones_end(reader: Reader, open_page: OpenPage) -> None:
+    folded, *_, newest = conversation(reader, 4)
+    page = open_page()
+    page.clock.install()
+    reader.open(page, thread=folded.thread_id)
+    loads: list[str] = []
+    page.on("request", lambda request: loads.append(request.url))
+    page.frame_locator(f'[name="frame-{newest.message_id}"]').get_by_text("Words of letter 3.").first.wait_for()
+    before = address(page, folded), address(page, newest)
+    opened = int(time.time())
+    while int(time.time()) == opened:  # addresses are signed with the second they were made in
+        time.sleep(0.05)
+    page.clock.fast_forward("40:00")
+    assert address(page, folded) == before[0]
+    page.clock.fast_forward("10:00")
+    page.wait_for_function(
+        "([name, old]) => document.querySelector(`[name='${name}']`).src !== old",
+        arg=[f"frame-{folded.message_id}", before[0]],
+    )
+    assert address(page, newest) == before[1]  # somebody reads it: it does not load anew
+    assert not [url for url in loads if "/m/" in url]
+    page.locator(f"#m-{folded.message_id} summary").first.click()
+    page.frame_locator(f'[name="frame-{folded.message_id}"]').get_by_text("Words of letter 0.").first.wait_for()
+
+
+def address(page: Page, placement: Placement) -> str | None:
+    return page.locator(f'[name="frame-{placement.message_id}"]').get_attribute("src")
 
 
 def menu(page: Page, placement: Placement, item: str) -> None:

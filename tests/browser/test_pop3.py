@@ -73,6 +73,7 @@ def test_a_large_message_is_looked_at_and_then_downloaded_or_deleted(
     page.goto(here)
     expect(kept).not_to_contain_text("not downloaded yet")
     unwanted.locator("a.row-link").click()
+    expect(page.frame_locator("#reading iframe").locator("body")).to_contain_text("The whole exhibition as text.")
     page.get_by_role("button", name="Delete from the server").click()
     expect(page.locator("#toasts")).to_contain_text("leaves the server")
     expect(unwanted).to_have_count(0)

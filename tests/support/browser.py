@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 RESULTS = Path(__file__).resolve().parent.parent.parent / "test-results"
 # A form with errors answers 422, which Chromium reports as if a resource had failed.
 EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of 422")
 
+FAILED = pytest.StashKey[bool]()  # set on a test whose own part failed
 RUNS = 5
 WATCH_CHANGES = """() => {
   if (window.changesSeen !== undefined) return;
@@ -25,6 +26,25 @@ WATCH_CHANGES = """() => {
   const note = () => { window.changesSeen += 1; };
   new MutationObserver(note).observe(document.documentElement, { subtree: true, childList: true, attributes: true });
 }"""
+
+
+# The last things that happened in a page, told when its test fails: what depends on timing is seldom seen twice.
+KEEP_DIARY = """(() => {
+  const diary = (window.testDiary = []);
+  const note = (...words) => {
+    diary.push([Math.round(performance.now()), ...words].join(" "));
+    if (diary.length > 80) diary.shift();
+  };
+  const name = (node) => !node?.tagName ? String(node) : node.tagName.toLowerCase() + (node.id ? `#${node.id}` : "")
+    + [...(node.classList ?? [])].map((one) => `.${one}`).join("") + (node.dataset?.key ? `[${node.dataset.key}]` : "");
+  const listen = (kinds, words) => kinds.forEach((kind) =>
+    document.addEventListener(kind, (event) => note(kind, words(event)), true));
+  listen(["pointerdown", "pointerup", "click", "submit"], (event) => name(event.target));
+  listen(["keydown"], (event) => `${event.key.length > 1 ? event.key : "a character"} in ${name(event.target)}`);
+  listen(["toggle"], (event) => `${name(event.target)} ${event.target.open ? "opened" : "closed"}`);
+  listen(["htmx:beforeRequest", "htmx:afterSwap"], ({ detail }) => `${name(detail.elt)} -> ${name(detail.target)}`);
+  addEventListener("popstate", () => note("popstate"));
+})();"""
 
 
 class CheckAxe(Protocol):
@@ -45,6 +65,16 @@ class OpenPage(Protocol):
     def __call__(
         self, *, width: int = 1280, dark: bool = False, scripting: bool = True, touch: bool = False
     ) -> Page: ...
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call" and report.failed:
+        item.stash[FAILED] = True
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +105,7 @@ def open_page(browser: Browser, console_errors: list[str], request: pytest.Fixtu
 
     `@pytest.mark.allow_console(regex)` excuses what the test provokes.
     """
-    contexts = []
+    contexts: list[BrowserContext] = []
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -91,6 +121,8 @@ def open_page(browser: Browser, console_errors: list[str], request: pytest.Fixtu
             locale="en-GB",
         )
         contexts.append(context)
+        if scripting:
+            context.add_init_script(KEEP_DIARY)
         context.set_default_timeout(10_000)
         page = context.new_page()
         page.on("console", note)
@@ -98,11 +130,25 @@ def open_page(browser: Browser, console_errors: list[str], request: pytest.Fixtu
         return page
 
     yield opener
+    if request.node.stash.get(FAILED, False):
+        print(*diaries(contexts), sep="\n")
     for context in contexts:
         context.close()
     excused = [EXPECTED, *(re.compile(str(mark.args[0])) for mark in request.node.iter_markers("allow_console"))]
     left = [error for error in console_errors if not any(pattern.search(error) for pattern in excused)]
     assert not left, "The page reported errors:\n" + "\n".join(left)
+
+
+def diaries(contexts: list[BrowserContext]) -> Iterator[str]:
+    """What the pages that are still open say of themselves; words of mail and what was typed are not in it."""
+    from playwright.sync_api import Error
+
+    for page in (page for context in contexts for page in context.pages):
+        yield f"{page.url} went through:"
+        try:
+            yield from page.evaluate("window.testDiary ?? []")
+        except Error as error:
+            yield f"(it does not answer: {error})"
 
 
 @pytest.fixture

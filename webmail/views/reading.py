@@ -12,7 +12,7 @@ from webmail.queries.remote_images import shown_once
 from webmail.render import headers
 
 from .files import showable, stored, with_own_policy
-from .framing import framed
+from .framing import framed, nothing
 from .htmx import page
 from .lists import LIST, mailbox_context, person, signed_in
 
@@ -52,7 +52,7 @@ def frame(request: HttpRequest, token: str) -> HttpResponse:
     claim = reading.read_frame_token(token)
     found = frames.body(claim["u"], claim["m"], remote=bool(claim["r"])) if claim else None
     if claim is None or found is None:
-        raise Http404
+        return nothing(request)
     return framed(request, found, remote=bool(claim["r"]), dark=request.GET.get("ground") == "dark")
 
 
