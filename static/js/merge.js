@@ -52,7 +52,7 @@ function mergeChildren(old, fresh) {
     if (kept.size && child.matches?.(".older")) continue;
     const match = key(child) ? known.get(key(child)) : null;
     if (match && match.nodeName === child.nodeName) {
-      cursor = pastBlanks(cursor, match);
+      cursor = clearWay(cursor, match);
       if (match === cursor) cursor = cursor.nextSibling;
       else old.insertBefore(match, cursor);
       merge(match, child);
@@ -71,11 +71,17 @@ function mergeChildren(old, fresh) {
   }
 }
 
-/** Blank text left over from what has gone stands in the way of what followed it. */
-function pastBlanks(node, match) {
-  while (node && node !== match && node.nodeType === Node.TEXT_NODE && !node.data.trim()) {
+/**
+ * Blank text left over from what has gone stands in the way of what followed it; before a message's frame nothing may
+ * stand, since a frame that is moved loads anew.
+ */
+function clearWay(node, match) {
+  const frame = match.matches("iframe") || match.querySelector("iframe");
+  if (!node || !(node.compareDocumentPosition(match) & Node.DOCUMENT_POSITION_FOLLOWING)) return node;
+  while (node !== match && (frame || (node.nodeType === Node.TEXT_NODE && !node.data.trim()))) {
     const next = node.nextSibling;
-    node.remove();
+    if (key(node)) match.after(node);
+    else node.remove();
     node = next;
   }
   return node;
@@ -119,6 +125,13 @@ htmx.defineExtension("merge", {
     if (target.id === "rows" && before) announceNew(before);
     return [target];
   },
+});
+
+// What asked may have been taken away by an earlier answer. This one would not be merged, since the extension is looked
+// up around the asking element, but stand in the region as a second one of it.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const asked = detail.requestConfig.elt;
+  if (!asked.isConnected && asked.getAttribute("hx-swap") === "merge") detail.shouldSwap = false;
 });
 
 // "Older" brings a heading that may stand there already.

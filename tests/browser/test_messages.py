@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from accounts.models import MailAccount, User
 from tests import factories
@@ -21,7 +22,7 @@ from webmail import storage
 from webmail.models import Flag, Mailbox, MessageBody, Placement, Thread
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 DESIGNED = '<table bgcolor="#ffeecc" width="100%"><tr><td style="color:#804000">Designed</td></tr></table>'
 
@@ -87,6 +88,38 @@ def test_a_conversation_of_forty_opens_at_its_newest_unread(
     page.locator(f"#m-{rows[20].message_id} summary").first.click()
     page.frame_locator(f'[name="frame-{rows[20].message_id}"]').get_by_text("Words of letter 20.").first.wait_for()
     axe(page)
+
+
+def test_answers_for_two_texts_on_their_way_leave_one_pane_with_its_menu_open(
+    reader: Reader, open_page: OpenPage
+) -> None:
+    first, second = conversation(reader, 2, unread=2)
+    bodies = MessageBody.objects.filter(message__in=[first.message_id, second.message_id])
+    bodies.update(state=MessageBody.State.WANTED)
+    page = open_page()
+    page.route("**/live/", lambda route: route.fulfill(status=204))  # nothing but the texts' places asks
+    held: list[Route] = []
+    pane = reverse("mail:thread", args=[reader.account.pk, reader.inbox.pk, first.thread_id])
+    page.route(
+        f"**{pane}",
+        lambda route: held.append(route) if "hx-request" in route.request.headers else route.continue_(),
+    )
+    reader.open(page, thread=first.thread_id)
+    page.locator("#reading").get_by_label("More actions", exact=True).click()
+    asked = page.locator("#reading .skeleton")
+    while len(held) < 2:  # each of them asks every three seconds
+        page.wait_for_timeout(50)
+    bodies.update(state=MessageBody.State.HERE)
+    page.evaluate(
+        "document.addEventListener('htmx:beforeSwap', ({ detail }) => {"
+        " if (detail.requestConfig.elt.matches('.skeleton')) window.answers = (window.answers ?? 0) + 1; })"
+    )
+    for route in held[:2]:
+        route.continue_()
+    page.wait_for_function("() => window.answers >= 2")
+    expect(asked).to_have_count(0)
+    assert page.locator("#reading").count() == 1
+    assert page.locator("#reading .more-actions .menu-list").is_visible()
 
 
 def test_a_pane_that_stays_open_gets_new_addresses_before_the_old_ones_end(reader: Reader, open_page: OpenPage) -> None:

@@ -67,9 +67,12 @@ def test_a_large_message_is_looked_at_and_then_downloaded_or_deleted(
     axe(page)
     screenshot(page, "pop3-not-downloaded")
     look(open_page, world, page.url, screenshot, "pop3-not-downloaded", axe)
+    loads: list[str] = []
+    page.on("request", lambda request: loads.append(request.url) if "/m/" in request.url else None)
     page.get_by_role("button", name="Download", exact=True).click()
     expect(page.locator("#reading .left-there")).to_have_count(0, timeout=PATIENCE)
-    expect(page.locator("#reading iframe")).to_be_visible(timeout=PATIENCE)
+    expect(page.frame_locator("#reading iframe").locator("body")).to_contain_text("The whole exhibition as text.")
+    assert len(loads) == 1  # the beginning stays in sight until the whole is here
     page.goto(here)
     expect(kept).not_to_contain_text("not downloaded yet")
     unwanted.locator("a.row-link").click()
