@@ -30,7 +30,7 @@ function merge(old, fresh) {
   if (old.isEqualNode(fresh)) return;
   if (old.matches("iframe")) {
     // one that is folded away has loaded nothing yet: its address ends some time, the new one goes on
-    if (!old.checkVisibility()) old.src = fresh.src;
+    if (!old.checkVisibility()) old.setAttribute("src", fresh.getAttribute("src"));
     return;
   }
   mergeAttributes(old, fresh);

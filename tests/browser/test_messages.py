@@ -138,7 +138,7 @@ def test_a_pane_that_stays_open_gets_new_addresses_before_the_old_ones_end(reade
     assert address(page, folded) == before[0]
     page.clock.fast_forward("10:00")
     page.wait_for_function(
-        "([name, old]) => document.querySelector(`[name='${name}']`).src !== old",
+        "([name, old]) => document.querySelector(`[name='${name}']`).getAttribute('src') !== old",
         arg=[f"frame-{folded.message_id}", before[0]],
     )
     assert address(page, newest) == before[1]  # somebody reads it: it does not load anew
