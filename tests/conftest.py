@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     served: set[object] = set()
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
-        if "live" not in asked and asked & {"dovecot", "workers"}:
+        if "live" not in asked and asked & {"dovecot", "workers", "traps"}:
             served.add(item.path)
         rank[item.path] = max(rank.get(item.path, 0), 2 * ("live" in asked), int("browser" in asked))
     mixed = sorted(str(path) for path in served if rank[path] >= 2)

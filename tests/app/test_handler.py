@@ -89,18 +89,19 @@ def test_a_page_is_made_and_closed_in_one_thread(finished: list[int]) -> None:
             cursor.execute("SELECT 1")
         return HttpResponse(b"tide table")
 
-    async def twice() -> list[Client]:
-        clients = [Client(), Client()]
+    async def one_by_one() -> list[Client]:
+        clients = [Client() for _ in range(20)]
         application = handler(view)
         for client in clients:
             await application(SCOPE, client.receive, client.send)
         return clients
 
-    for client in finish(twice()):
+    for client in finish(one_by_one()):
         assert client.sent[0]["status"] == 200
         assert client.body == b"tide table"
     assert finished == threads
-    assert threads[0] == threads[1] != threading.get_ident()  # it is kept for the next request
+    assert threading.get_ident() not in threads
+    assert len(set(threads)) <= 3  # it is kept; one that is not idle yet when the next request comes gets company
 
 
 def test_a_stream_ends_when_its_reader_goes(finished: list[int]) -> None:

@@ -58,6 +58,7 @@ def test_a_folder_is_made_filled_renamed_and_deleted(
     screenshot(page, "folders-delete")
     page.get_by_role("button", name="Delete folder").click()
     expect(page.locator("#folders")).not_to_contain_text("Ferries")
+    expect(page.locator("#toasts .close")).to_be_visible()  # the new page's scripts are there
     page.keyboard.press("z")
     expect(page.locator("#folders")).to_contain_text("Ferries", timeout=PATIENCE)
     expect(page.locator("#nav")).to_contain_text("Ferries", timeout=PATIENCE)

@@ -3,10 +3,8 @@
 import copy
 import logging
 import pickle
-import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -16,11 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from accounts.models import Credential, MailAccount, MailServer, User
+from accounts.models import Credential, MailAccount, User
 from accounts.services import credentials, provisioning
-from deploy.demo.tls import DemoCertificate, server_context
+from deploy.demo.tls import DemoCertificate
 from tests import factories
-from tests.support.live import Live
 from webmail import connections, tasks
 from webmail.celery import app
 from webmail.models import Outgoing
@@ -29,11 +26,11 @@ from webmail.services import drafts, outbox
 from webmail.sync.account import sync_account
 
 from .ground import World, addresses, every_row, routes
-from .secrets_seen import BEYOND_ASCII, PLAIN, seen
+from .secrets_seen import PLAIN, seen
 from .trap import Trap
+from .trapped import SECRETS, account_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SECRETS = pytest.mark.parametrize("secret", [PLAIN, BEYOND_ASCII], ids=["plain", "beyond ascii"])
 
 
 @pytest.fixture(autouse=True)
@@ -59,30 +56,6 @@ def kept(redis_url: str) -> str:
                 value: Any = raw.lrange(key, 0, -1) if kind == b"list" else raw.hgetall(key) if kind == b"hash" else b""
                 found.append(f"{key!r} {value if kind != b'string' else raw.get(key)!r}")
     return "\n".join(found)
-
-
-@pytest.fixture
-def traps(certificates: DemoCertificate) -> Iterator[dict[str, Trap]]:
-    """Servers that take nobody's password and repeat in their refusal what they were told."""
-    context = server_context(certificates.cert, certificates.key)
-    with ExitStack() as stack:
-        protocols = ("imap", "pop3", "smtp")
-        yield {name: stack.enter_context(Trap(name, context, at_once=True, echoes=True)) for name in protocols}
-
-
-def account_at(
-    traps: dict[str, Trap], certificates: DemoCertificate, secret: str, protocol: str = "imap"
-) -> MailAccount:
-    account = factories.account(factories.user("Maren"), protocol)
-    account.incoming, account.outgoing = (
-        MailServer.objects.create(
-            protocol=name, host="localhost", port=traps[name].port, trusted=True, ca_certificates=certificates.ca_pem
-        )
-        for name in (protocol, "smtp")
-    )
-    account.save()
-    credentials.store(account, password=secret)
-    return account
 
 
 @SECRETS
@@ -290,27 +263,3 @@ def test_s56_no_page_shows_it(secret: str, alice: World, root: tuple[User, Clien
             if not response.streaming:
                 assert seen(secret, response.content) == [], url
                 assert not any(value.encode() in response.content for value in hidden), url
-
-
-@SECRETS
-def test_s56_logs_of_the_running_application(
-    secret: str, live: Live, traps: dict[str, Trap], certificates: DemoCertificate
-) -> None:
-    """An account added by the form, tried by the workers, refused by the server: the processes' own logs."""
-    known = account_at(traps, certificates, "x")
-    MailAccount.objects.filter(pk=known.pk).update(state="paused")
-    client = Client()
-    client.force_login(known.user)
-    ports = {"incoming_port": traps["imap"].port, "outgoing_port": traps["smtp"].port}
-    data = {"address": "new@x.example", "password": secret, "incoming_host": "localhost", "outgoing_host": "localhost"}
-    assert client.post(reverse("mail:account_add"), data | ports).status_code == 302
-    added = MailAccount.objects.latest("pk")
-    deadline = time.monotonic() + 20
-    while added.error_code != "auth" and time.monotonic() < deadline:
-        time.sleep(0.05)
-        added.refresh_from_db()
-    assert added.error_code == "auth"
-    assert seen(secret, bytes(traps["imap"].sealed))
-    logs = {name: service.log.read_bytes() for name, service in live.services.items()}
-    assert b"celery" in logs["worker-sync"]
-    assert seen(secret, *logs.values()) == []
