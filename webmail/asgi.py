@@ -16,8 +16,8 @@ os.environ["MAILROOM_ROLE"] = "web"  # every other process is a worker: webmail.
 django.setup(set_prefix=False)
 application = OneThreadHandler()
 
-# What was loaded stays as long as the process, so the collector need not look through it again and again; nor after every
-# seven hundred new objects, which took a seventh of a list page's time.
+# What was loaded stays as long as the process, so the collector need not look through it again and again; nor after
+# every seven hundred new objects, which took a seventh of a list page's time.
 _ = get_resolver().url_patterns
 gc.collect()
 gc.freeze()

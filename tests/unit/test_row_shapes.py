@@ -26,8 +26,8 @@ ROW = Row(
 
 
 def drawn(row: Row, **context: object) -> str:
-    template = engines["django"].from_string('{% include "mail/_row.html" %}')
-    return template.render({"row": row} | context)
+    template = engines["django"].from_string("{% list_rows rows %}")
+    return template.render({"rows": [row]} | context)
 
 
 def test_rows_of_one_kind_differ_by_their_values_alone() -> None:

@@ -4,6 +4,7 @@ Nothing here prints mail as HTML: names, subjects and file names are escaped lik
 in its own frame and never passes through a tag of this module.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -89,7 +90,7 @@ def when(moment: datetime | None, style: str = "short") -> SafeString:
         # without its zone: two moments are equal, and would share an entry, whatever clocks they are read from
         minute = local.replace(second=0, microsecond=0, tzinfo=None)
         rest = _short_words(minute, timezone.localdate(), get_language())
-        return format_html('<time datetime="{}" {}</time>', local.isoformat(timespec="seconds"), rest)
+        return SafeString(f'<time datetime="{local.isoformat(timespec="seconds")}" {rest}</time>')
     title, words = _whole_time(local), _full_time(local)
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="seconds"), title, words)
 
@@ -183,14 +184,18 @@ def middle(text: str, longest: int = 28) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def list_row(context: template.Context, row: Row) -> SafeString:
-    """A line of a list: its kind's shape with its values (see `row_shapes`)."""
+def list_rows(context: template.Context, rows: Iterable[Row]) -> SafeString:
+    """The lines of a list, each its kind's shape with its own values (see `row_shapes`)."""
     assert context.template is not None
-    kind = row_shapes.kind_of(row, selected=row.key == context.get("selected_key"))
     source = context.template.engine.get_template("mail/_row_shape.html")
-    face = avatar(row.avatar_name, row.avatar_address)
+    selected = context.get("selected_key")
+    return SafeString("".join([_list_row(source, row, selected=row.key == selected) for row in rows]))
+
+
+def _list_row(source: template.Template, row: Row, *, selected: bool) -> str:
+    face = _avatar(row.avatar_name, row.avatar_address, 32)
     values = row_shapes.values_of(row, avatar=face, when=when(row.when), size=size(row.left_on_server))
-    return row_shapes.shape(source, kind).fill(values)
+    return row_shapes.shape(source, row_shapes.kind_of(row, selected=selected)).fill(values)
 
 
 @register.filter
