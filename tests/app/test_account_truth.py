@@ -147,7 +147,7 @@ def test_an_operator_reads_the_trouble_and_what_comes_next(panel: Client, alice:
 
 def test_a_page_costs_the_same_however_many_folders(alice: Somebody, django_assert_num_queries: Any) -> None:
     address = reverse("mail:account", args=[alice.account.pk])
-    with django_assert_num_queries(8) as few:
+    with django_assert_num_queries(7) as few:
         alice.client.get(address)
     for number in range(30):
         Mailbox.objects.create(

@@ -7,20 +7,44 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
+from django.db import connection
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404
 
 from accounts.models import Identity, MailAccount, OAuthProvider, User
 from webmail.models import Action, Draft, Mailbox, Message, Outgoing, RemoteOp, Thread, Upload
 
+from .columns import Columns
+
 T = TypeVar("T", bound=Model)
-_SHOWN = (
-    *("account_id", "name", "delimiter", "role", "phase", "total", "unread", "renumbered_at", "label", "labelled"),
-    *("account__user_id", "account__label", "account__address", "account__protocol", "account__state"),
-    *("account__error_code", "account__server_line", "account__last_sync_at", "account__incoming_id"),
-    *("account__progress_done", "account__progress_total", "account__progress_rate"),
-    *("account__progress_at", "account__progress_since"),
+_ACCOUNT = Columns(
+    MailAccount,
+    "account",
+    (
+        *("id", "user_id", "label", "address", "protocol", "state", "error_code", "server_line", "last_sync_at"),
+        *("incoming_id", "progress_done", "progress_total", "progress_rate", "progress_at", "progress_since"),
+    ),
 )
+_BOX = Columns(
+    Mailbox,
+    "box",
+    (
+        *("id", "account_id", "name", "delimiter", "role", "phase", "total", "unread", "subscribed", "renumbered_at"),
+        *("label", "labelled"),
+    ),
+)
+_RAIL = f"""
+SELECT {_ACCOUNT.sql}, {_BOX.sql}
+  FROM accounts_mailaccount AS account
+  LEFT JOIN webmail_mailbox AS box ON box.account_id = account.id AND box.phase <> %s
+ WHERE account.user_id = %s
+ ORDER BY account.position, account.id
+"""  # noqa: S608  column names of our models
+_SHOWN = f"""
+SELECT {_ACCOUNT.sql}, {_BOX.sql}
+  FROM webmail_mailbox AS box JOIN accounts_mailaccount AS account ON account.id = box.account_id
+ WHERE account.user_id = %s AND account.id = %s AND box.id = %s AND box.phase <> %s
+"""  # noqa: S608  column names of our models
 _OPENED = (
     *("subject", "merged_into_id", "account__user_id", "account__incoming_id"),
     *("account__incoming__host", "account__incoming__authentication_names"),
@@ -46,7 +70,28 @@ def mailbox(user: User, mailbox_id: int, *, account_id: int | None = None) -> Ma
 
 def shown_mailbox(user: User, mailbox_id: int, account_id: int) -> Mailbox:
     """The mailbox with what a page says of it and of its account; anything else is read when it is asked for."""
-    return _one(mailboxes(user).select_related("account").only(*_SHOWN), pk=mailbox_id, account=account_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_SHOWN, [user.pk, account_id, mailbox_id, Mailbox.Phase.GONE])
+        found = cursor.fetchone()
+    if found is None:
+        raise Http404
+    box = _BOX.row(found[_ACCOUNT.count :])
+    box.account = _ACCOUNT.row(found[: _ACCOUNT.count])
+    return box
+
+
+def rail(user: User) -> list[tuple[MailAccount, list[Mailbox]]]:
+    """The person's accounts in their order, each with its mailboxes, as far as the rail shows them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RAIL, [Mailbox.Phase.GONE, user.pk])
+        rows = cursor.fetchall()
+    found: dict[int, tuple[MailAccount, list[Mailbox]]] = {}
+    for row in rows:
+        account = _ACCOUNT.row(row[: _ACCOUNT.count])
+        _, boxes = found.setdefault(account.pk, (account, []))
+        if row[_ACCOUNT.count] is not None:
+            boxes.append(_BOX.row(row[_ACCOUNT.count :]))
+    return list(found.values())
 
 
 def thread(user: User, thread_id: int) -> Thread:

@@ -1,6 +1,5 @@
 """The rail: accounts, their folders with counts, and one line saying whether everything is in place."""
 
-from collections import defaultdict
 from datetime import timedelta
 from functools import lru_cache
 
@@ -34,10 +33,6 @@ _ICONS = {
 _ROLE_NAMES = dict(Mailbox.Role.choices)
 _NEEDS = (MailAccount.State.PASSWORD_REFUSED, MailAccount.State.UNREACHABLE, MailAccount.State.FAILING)
 _OPEN = (Outgoing.State.QUEUED, Outgoing.State.SENDING, Outgoing.State.DEFERRED)
-_ACCOUNT = (
-    *("id", "user_id", "label", "address", "protocol", "state", "last_sync_at"),
-    *("progress_done", "progress_total", "progress_rate", "progress_at", "progress_since"),
-)
 _UNDONE = (RemoteOp.State.QUEUED, RemoteOp.State.INFLIGHT)
 PATIENCE = timedelta(seconds=60)  # what the server was not told for longer than this is worth a word
 _WORK = """
@@ -54,19 +49,15 @@ OUTBOX_NEEDS = (Outgoing.State.FAILED, Outgoing.State.UNKNOWN, Outgoing.State.PA
 
 
 def nav(user: User, *, current: str = "", mailbox_id: int = 0) -> Nav:
-    """Three queries, however many accounts and folders there are."""
-    accounts = list(access.accounts(user).only(*_ACCOUNT))
-    by_account: dict[int, list[Mailbox]] = defaultdict(list)
-    for mailbox in access.mailboxes(user).only(
-        "id", "account_id", "name", "delimiter", "role", "phase", "total", "unread", "subscribed"
-    ):
-        by_account[mailbox.account_id].append(mailbox)
+    """Two queries, however many accounts and folders there are."""
+    rail = access.rail(user)
+    accounts = [account for account, _ in rail]
     sending, refused, late = _open_work(user)
     needs = sum(state in OUTBOX_NEEDS for state in sending)
-    inboxes = [box for boxes in by_account.values() for box in boxes if box.role == Mailbox.Role.INBOX]
+    inboxes = [box for _, boxes in rail for box in boxes if box.role == Mailbox.Role.INBOX]
     line, place, bad = _status(accounts, needs, refused)
     return Nav(
-        accounts=tuple(_account(account, by_account[account.pk], mailbox_id) for account in accounts),
+        accounts=tuple(_account(account, boxes, mailbox_id) for account, boxes in rail),
         unified_unread=sum(box.unread for box in inboxes),
         outbox_count=len(sending),
         outbox_needs_you=bool(needs),
