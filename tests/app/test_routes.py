@@ -5,6 +5,7 @@ A route without an entry here fails, so that a new page cannot forget to say who
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -228,6 +229,12 @@ def test_a_frame_whose_message_is_gone_says_so_in_the_frame(alice: Somebody) -> 
         policy = response.headers["Content-Security-Policy"].split("; ")
         assert [rule for rule in policy if "frame-ancestors" in rule] == [r for r in good if "frame-ancestors" in r]
         assert [rule for rule in policy if rule.startswith("sandbox")]
+
+
+def test_a_frame_is_one_query_and_nobodys_session_is_read(alice: Somebody, django_assert_num_queries: Any) -> None:
+    url = reverse("mail:frame", args=[frame_token(alice.user, alice.placement.message_id)])
+    with django_assert_num_queries(1):
+        assert alice.client.get(url).status_code == 200
 
 
 def test_frame_has_its_own_policy_and_no_cookie(alice: Somebody) -> None:

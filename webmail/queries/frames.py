@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
+
 from accounts.models import User
 from webmail import storage
 from webmail.models import MessageBody
@@ -13,7 +15,17 @@ from webmail.render.html import SANITIZER_VERSION
 from webmail.render.text import plain_to_html
 from webmail.render.values import CleanHtml
 
+from .columns import Columns
 from .image_addresses import Claim, address
+
+_TEXT = Columns(MessageBody, "body", ("message_id", "has_html", "clean_html", "stylesheet", "designed", "text"))
+_BODY = f"""
+SELECT {_TEXT.sql}, person.theme, body.image_urls <> '[]'
+  FROM webmail_messagebody AS body
+  JOIN accounts_mailaccount AS account ON account.id = body.account_id
+  JOIN accounts_user AS person ON person.id = account.user_id
+ WHERE person.id = %s AND body.message_id = %s AND body.state = %s
+"""  # noqa: S608  column names of our models
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +50,22 @@ class PartFile:
 
 def body(user_id: int, message_id: int, *, remote: bool = False) -> FrameBody | None:
     """``remote`` shows pictures of other servers, through the image proxy; without it they are left out."""
-    found = (
-        MessageBody.objects.filter(message=message_id, account__user=user_id, state=MessageBody.State.HERE)
-        .select_related("account__user")
-        .first()
-    )
-    if found is None:
+    with connection.cursor() as cursor:
+        cursor.execute(_BODY, [user_id, message_id, MessageBody.State.HERE])
+        row = cursor.fetchone()
+    if row is None:
         return None
+    found, theme = _TEXT.row(row[: _TEXT.count]), row[-2]
     if found.has_html:
-        html = _with_images(user_id, found) if remote else _without_images(found)
+        html = found.clean_html
+        if remote:
+            html = pictures.with_pictures(html, lambda key: address(Claim(user_id, message_id, key)))
+        elif row[-1]:
+            html = pictures.without_pictures(html)
         clean = CleanHtml(html=html, stylesheet=found.stylesheet, designed=found.designed)
     else:
         clean = plain_to_html(found.text)
-    return FrameBody(clean=clean, theme=found.account.user.theme, paper=found.has_html and found.designed)
-
-
-def _with_images(user_id: int, found: MessageBody) -> str:
-    message_id = found.message_id
-    return pictures.with_pictures(found.clean_html, lambda key: address(Claim(user_id, message_id, key)))
-
-
-def _without_images(found: MessageBody) -> str:
-    return pictures.without_pictures(found.clean_html) if found.image_urls else found.clean_html
+    return FrameBody(clean=clean, theme=theme, paper=found.has_html and found.designed)
 
 
 def part(user_id: int, message_id: int, path: str) -> PartFile | None:
