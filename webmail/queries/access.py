@@ -75,8 +75,9 @@ def shown_mailbox(user: User, mailbox_id: int, account_id: int) -> Mailbox:
         found = cursor.fetchone()
     if found is None:
         raise Http404
-    box = _BOX.row(found[_ACCOUNT.count :])
-    box.account = _ACCOUNT.row(found[: _ACCOUNT.count])
+    values = iter(found)
+    account, box = _ACCOUNT.take(values), _BOX.take(values)
+    box.account = account
     return box
 
 
@@ -87,10 +88,11 @@ def rail(user: User) -> list[tuple[MailAccount, list[Mailbox]]]:
         rows = cursor.fetchall()
     found: dict[int, tuple[MailAccount, list[Mailbox]]] = {}
     for row in rows:
-        account = _ACCOUNT.row(row[: _ACCOUNT.count])
+        values = iter(row)
+        account = _ACCOUNT.take(values)
         _, boxes = found.setdefault(account.pk, (account, []))
-        if row[_ACCOUNT.count] is not None:
-            boxes.append(_BOX.row(row[_ACCOUNT.count :]))
+        if box := _BOX.take_joined(values):
+            boxes.append(box)
     return list(found.values())
 
 

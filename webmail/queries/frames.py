@@ -55,12 +55,13 @@ def body(user_id: int, message_id: int, *, remote: bool = False) -> FrameBody | 
         row = cursor.fetchone()
     if row is None:
         return None
-    found, theme = _TEXT.row(row[: _TEXT.count]), row[-2]
+    *text, theme, has_pictures = row
+    found = _TEXT.row(text)
     if found.has_html:
         html = found.clean_html
         if remote:
             html = pictures.with_pictures(html, lambda key: address(Claim(user_id, message_id, key)))
-        elif row[-1]:
+        elif has_pictures:
             html = pictures.without_pictures(html)
         clean = CleanHtml(html=html, stylesheet=found.stylesheet, designed=found.designed)
     else:

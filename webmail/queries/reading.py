@@ -1,6 +1,6 @@
 """A conversation ready to print: its messages across mailboxes, once each, oldest first."""
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +16,7 @@ from webmail.models import Flag, Mailbox, Message, MessageBody, Placement, PopUi
 from webmail.render.headers import PICTURES
 
 from . import invitations, labels, previews, receipts, remote_images, singles, special, trust_panel, unsubscribing
+from .columns import Columns
 from .invitations import InvitationCard
 from .lists import own_addresses, sender_words
 from .nav import display_name
@@ -30,8 +31,20 @@ FRAME_SECONDS = 3600
 _ASIDE = {Mailbox.Role.TRASH.value, Mailbox.Role.JUNK.value}
 _LARGEST_THUMB = 2 * 2**20  # octets of a picture that is fetched for its chip
 _UNFOLDED = 5  # frames opened at once; the rest are one click away
-_MAILBOX = ("id", "account_id", "name", "delimiter", "role")  # what is said of where a message lies
-_UNSAID = [f"mailbox__{one.attname}" for one in Mailbox._meta.concrete_fields if one.attname not in _MAILBOX]
+_PLACE = Columns(Placement, "placement")
+_LETTER = Columns(Message, "message", without=["structure"])
+_BODY = Columns(MessageBody, "body", without=["text", "clean_html", "stylesheet", "image_urls"])
+_BOX = Columns(Mailbox, "mailbox", ["id", "account_id", "name", "delimiter", "role"])  # what is said of where it lies
+_CONVERSATION = f"""
+SELECT {_PLACE.sql}, {_LETTER.sql}, {_BOX.sql}, {_BODY.sql}
+  FROM webmail_placement AS placement
+  JOIN accounts_mailaccount AS account ON account.id = placement.account_id
+  JOIN webmail_message AS message ON message.id = placement.message_id
+  JOIN webmail_mailbox AS mailbox ON mailbox.id = placement.mailbox_id
+  LEFT JOIN webmail_messagebody AS body ON body.message_id = message.id
+ WHERE placement.thread_id = %s AND account.user_id = %s AND placement.state = %s
+ ORDER BY placement.received_at, placement.id
+"""  # noqa: S608  column names of our models
 _NEIGHBOURS = """
 SELECT (SELECT near.thread_id FROM webmail_mailboxthread AS near
          WHERE near.mailbox_id = line.mailbox_id
@@ -123,18 +136,27 @@ def read_frame_token(token: str) -> dict[str, int] | None:
         return None
 
 
+def _lines(user: User, thread: Thread) -> Iterator[Placement]:
+    """Where the conversation's messages lie, each with its message, body and mailbox, in the order they came."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CONVERSATION, [thread.pk, user.pk, Placement.State.LIVE])
+        rows = cursor.fetchall()
+    for row in rows:
+        values = iter(row)
+        placement, message = _PLACE.take(values), _LETTER.take(values)
+        placement.message, placement.mailbox = message, _BOX.take(values)
+        if body := _BODY.take_joined(values):
+            body.message = message  # known from both sides
+        else:
+            Message._meta.get_field("body").set_cached_value(message, None)
+        yield placement
+
+
 def _placements(user: User, thread: Thread, mailbox: Mailbox | None, only: int | None) -> list[Placement]:
-    found = (
-        Placement.objects.filter(thread=thread, account__user=user, state=Placement.State.LIVE)
-        .select_related("message", "message__body", "mailbox")
-        .defer("message__structure", "message__body__text", "message__body__clean_html", "message__body__stylesheet")
-        .defer("message__body__image_urls", *_UNSAID)
-        .order_by("received_at", "pk")
-    )
     here = mailbox.pk if mailbox else 0
     aside = mailbox is not None and mailbox.role in _ASIDE
     best: dict[Any, Placement] = {}
-    for placement in found:
+    for placement in _lines(user, thread):
         if placement.flags & Flag.DELETED or (placement.mailbox.role in _ASIDE) != aside:
             continue
         if only is not None and placement.message_id != only:
