@@ -153,7 +153,8 @@ def on_server(server: Server, address: str) -> State:
             name, attributes = _listed(line)
             if "\\noselect" in attributes.lower():
                 continue
-            assert client.select(quoted(name), readonly=True)[0] == "OK"
+            answer = client.select(quoted(name), readonly=True)
+            assert answer[0] == "OK", f"{name} is listed as {attributes!r}, and opening it brings {answer}"
             rows = [row for row in client.uid("FETCH", "1:*", "(UID FLAGS)")[1] if isinstance(row, bytes)]
             state[name] = {}
             for row in rows:

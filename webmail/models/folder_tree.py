@@ -59,9 +59,16 @@ def show_mail(mailbox_id: int, at: datetime) -> None:
 
 
 def reappear(mailbox_id: int, kept: dict[str, str]) -> None:
-    """Undoes a removal: the folder as ``kept`` describes it (phase, role, role_source, gone_at), with its mail."""
+    """Undoes a removal: the folder as ``kept`` describes it (phase, role, role_source, gone_at, gen), with its mail.
+
+    It is looked at next, whatever STATUS says: a look that was under way may have come further than ``phase`` says, or
+    begun another numbering.
+    """
     columns = {name: kept[name] for name in ("phase", "role", "role_source")}
-    Mailbox.objects.filter(pk=mailbox_id).update(**columns)
+    row = Mailbox.objects.select_for_update(no_key=True).get(pk=mailbox_id)
+    if kept.get("gen", str(row.gen)) != str(row.gen) and kept["phase"] != Mailbox.Phase.UNSELECTABLE:
+        columns["phase"] = Mailbox.Phase.REMAP
+    Mailbox.objects.filter(pk=mailbox_id).update(server_unseen=None, **columns)
     show_mail(mailbox_id, datetime.fromisoformat(kept["gone_at"]))
 
 

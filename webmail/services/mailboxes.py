@@ -190,13 +190,19 @@ def _fresh(rows: Sequence[Mailbox], mailbox: Mailbox) -> Mailbox:
 
 def _kept(row: Mailbox, at: datetime) -> dict[str, str]:
     """What undo or a refusal needs to bring the folder back."""
-    return {"phase": row.phase, "role": row.role, "role_source": row.role_source, "gone_at": at.isoformat()}
+    return {
+        "phase": row.phase,
+        "role": row.role,
+        "role_source": row.role_source,
+        "gone_at": at.isoformat(),
+        "gen": str(row.gen),
+    }
 
 
 def _known(row: Mailbox) -> dict[str, int]:
     """What its owner deletes with the folder: mail below this UID. Rows are ahead of the cursor during a sync."""
     stored = Placement.objects.filter(mailbox=row.pk, gen=row.gen).aggregate(highest=Max("uid"))["highest"] or 0
-    return {"uidnext": max(row.uidnext or 1, stored + 1), "exists": row.exists_count}
+    return {"uidnext": max(row.uidnext or 1, stored + 1), "exists": row.exists_count, "gen": row.gen}
 
 
 def _typed(leaf: str) -> str:

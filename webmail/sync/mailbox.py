@@ -110,10 +110,18 @@ def save(run: Run, box: Mailbox, **columns: Any) -> None:
         _set(box, **columns)
 
 
-def _set(box: Mailbox, **columns: Any) -> None:
+def _set(box: Mailbox, **columns: Any) -> bool:
+    """False when the folder is gone from view: its owner may delete it during a look. Only a listing, undo or a refusal
+    brings it back.
+    """
     for name, value in columns.items():
         setattr(box, name, value)
-    Mailbox.objects.filter(pk=box.pk).update(**columns)
+    row = Mailbox.objects.filter(pk=box.pk)
+    if row.exclude(phase=Mailbox.Phase.GONE).update(**columns):
+        return True
+    columns.pop("phase", None)
+    row.update(**columns)
+    return False
 
 
 # --- the first look --------------------------------------------------------------------------------------------------
@@ -136,13 +144,12 @@ def first_page(run: Run, box: Mailbox, seen: Selected, status: MailboxStatus | N
     top = seen.uidnext - 1
     phase = box.phase if box.phase == Mailbox.Phase.REMAP else Mailbox.Phase.INITIAL
     columns = _cursor(run, seen, status) | {"verified_high": max(top, 0), "backfill_low": low, "phase": phase}
-    failpoints.reach("before cursor")
-    replayed(run.lease, partial(finish, box, columns, low=low))
+    _end(run, box, columns, low=low)
     run.tell(box.pk)
 
 
-def finish(box: Mailbox, columns: dict[str, Any], *, low: int) -> None:
-    """Writes the cursor; a mailbox that has come down to its oldest message is live."""
+def finish(box: Mailbox, columns: dict[str, Any], *, low: int) -> bool:
+    """Writes the cursor; a mailbox that has come down to its oldest message is live. False when it was deleted here."""
     if low <= 1:
         if box.phase == Mailbox.Phase.REMAP:
             vanish.hide_older_numbering(spot_of(box))
@@ -150,8 +157,16 @@ def finish(box: Mailbox, columns: dict[str, Any], *, low: int) -> None:
             columns = columns | {"resynced_at": timezone.now()}  # all of it was just read
             correspondents.learn(box)
         columns = columns | {"phase": Mailbox.Phase.LIVE, "backfill_low": 1}
-    _set(box, **columns)
+    in_view = _set(box, **columns)
     failpoints.reach("cursor moved")
+    return in_view
+
+
+def _end(run: Run, box: Mailbox, columns: dict[str, Any], *, low: int) -> None:
+    """The last transactions of a look. Of a folder that was deleted here meanwhile, what it brought into view goes."""
+    failpoints.reach("before cursor")
+    if not replayed(run.lease, partial(finish, box, columns, low=low)):
+        replayed(run.lease, partial(vanish.hide_deleted, box.pk))
 
 
 def _cursor(run: Run, seen: Selected, status: MailboxStatus | None) -> dict[str, Any]:
@@ -203,8 +218,7 @@ def follow(run: Run, box: Mailbox, seen: Selected, status: MailboxStatus | None)
         columns = {"last_sync_at": run.now, "verified_high": max(known.verified_high, listed)}
     elif (box.backfill_low or 1) <= 1 and replayed(run.lease, partial(vanish.hide_stranded, spot_of(box))):
         run.tell(box.pk)
-    failpoints.reach("before cursor")
-    replayed(run.lease, partial(finish, box, columns, low=box.backfill_low or 1))
+    _end(run, box, columns, low=box.backfill_low or 1)
 
 
 def _changes(

@@ -59,10 +59,13 @@ def remove(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) ->
     row = RemoteOp.objects.get(pk=batch.ids[0])
     args = row.args
     if _holds_mail(source, args):
+        known = args.get("known") or {}
+        if source.uidvalidity and known.get("gen", source.gen) != source.gen:  # met by a look that was under way
+            raise CommandFailed("another folder has this name on the server now", permanent=True)
         if _refused_since(source, row):
             raise CommandFailed("mail that was to be kept could not be taken out of this folder", permanent=True)
         seen = _look(run, source)
-        if seen is not None and _strangers(run, source, seen, args.get("known")):
+        if seen is not None and _strangers(run, source, seen, known):
             raise CommandFailed("mail came into this folder after it was deleted here", permanent=True)
     if run.session.selected is not None:
         run.session.unselect()
@@ -114,7 +117,7 @@ def _look(run: Run, source: Mailbox) -> Selected | None:
     return seen
 
 
-def _strangers(run: Run, source: Mailbox, seen: Selected, known: dict[str, int] | None) -> bool:
+def _strangers(run: Run, source: Mailbox, seen: Selected, known: dict[str, int]) -> bool:
     """Whether the selected mailbox holds mail beyond what its owner knew of and put there from here.
 
     ``known`` is as ``services.mailboxes`` recorded it. Between this look and the command lies one round trip.

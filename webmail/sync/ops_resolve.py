@@ -1,7 +1,8 @@
 """Where the messages of an operation are on the server now.
 
 Invariants: a message is looked for by the UID it had, then where its placement is now, then by what it is; it counts as
-lost only after a complete look at the mailbox, and while no earlier operation could still bring it there.
+lost only after a complete look at the mailbox, and while no earlier operation could still bring it there. A folder
+deleted here is followed by nobody, so nothing can wait for it to become as it was (``Replaced``).
 """
 
 from dataclasses import replace
@@ -20,10 +21,23 @@ from webmail.sync.run import Run
 Uids = dict[int, int | None]
 
 
+class Replaced(Exception):
+    """What is to be done in a folder before it is deleted cannot be done until the folder is followed again."""
+
+    def __init__(self, box: Mailbox, words: str) -> None:
+        super().__init__(words)
+        self.mailbox = box.pk
+
+
+_ANOTHER = "another folder has this name on the server now"
+_UNREAD = "mail that was to be kept could not be taken out of this folder"
+
+
 def resolve(run: Run, batch: Batch, source: Mailbox) -> Uids | None:
     """Placement to its UID in the source, None where it is lost; None as a whole while that cannot be told yet.
 
     Where a mailbox has no stable UIDs (UIDVALIDITY 0), those of an earlier connection may be another message's now.
+    Raises Replaced.
     """
     uids = source_uids(batch, source)
     unknown = [placement for placement, uid in uids.items() if uid is None]
@@ -32,12 +46,19 @@ def resolve(run: Run, batch: Batch, source: Mailbox) -> Uids | None:
         return uids
     if _awaited(batch, source.account_id, [*unknown, *(pk for op in batch.ops for pk in op.sources)]):
         return None
+    deleted = source.phase == Mailbox.Phase.GONE
+    if deleted:
+        select(run, source, read_only=True)  # before a look takes what is there now for the folder its owner meant
     sync_mailbox(run, source, None)
     source.refresh_from_db()
     read_again(batch)  # the look may have numbered them anew, and found them
     uids = source_uids(batch, source)
     complete = source.backfill_low is not None and source.backfill_low <= 1
-    return uids if complete or None not in uids.values() else None
+    if complete or None not in uids.values():
+        return uids
+    if deleted:
+        raise Replaced(source, _UNREAD)
+    return None
 
 
 def read_again(batch: Batch) -> None:
@@ -100,7 +121,8 @@ def select(run: Run, box: Mailbox, *, read_only: bool = False) -> Selected | Non
     """The mailbox, open for writing; None while its numbering is not the one we hold, or another mailbox has its name:
     the next pass settles that.
 
-    Raises CommandFailed, also for a mailbox that is open for reading only.
+    Raises CommandFailed, also for a mailbox that is open for reading only; Replaced for one that is deleted here, which
+    no pass looks at.
     """
     selected = run.session.selected
     name = bytes(box.wire_name)
@@ -108,4 +130,8 @@ def select(run: Run, box: Mailbox, *, read_only: bool = False) -> Selected | Non
         selected = run.session.select(name, read_only=read_only)
     if selected.read_only and not read_only:
         raise CommandFailed("the mailbox is read-only", code="READ-ONLY", permanent=True)
-    return None if plan.other(known_of(box), selected) else selected
+    if not plan.other(known_of(box), selected):
+        return selected
+    if box.phase == Mailbox.Phase.GONE:
+        raise Replaced(box, _ANOTHER)
+    return None

@@ -20,6 +20,7 @@ from webmail.protocols.errors import CommandFailed, MailServerError
 from webmail.sync import failpoints, ops_send, ops_settle
 from webmail.sync.apply import replayed
 from webmail.sync.ops_plan import COPY, FOLDERS, KEYWORDS, MOVE, Batch, Held, Op, batches, free_to_run
+from webmail.sync.ops_resolve import Replaced
 from webmail.sync.run import Run
 
 MOST_TRIES = 8
@@ -101,6 +102,10 @@ def _carry_out(run: Run, batch: Batch) -> bool:
         return _failed(run, batch, error)
     except MailServerError:
         raise
+    except Replaced as error:
+        _keep_folder(run, error)
+        _put_off(run, batch, "waits for its messages", wait=False)
+        return False
     except ValueError:  # the gate let an argument not out; left where it is, it would stop every pass to come
         _refuse(run, batch, "this cannot be said to a mail server")
         return True
@@ -112,6 +117,15 @@ def _carry_out(run: Run, batch: Batch) -> bool:
     for box in boxes:
         run.tell(box)
     return True
+
+
+def _keep_folder(run: Run, why: Replaced) -> None:
+    """The folder was deleted here, and cannot be there before something else is done: that is refused. So passes follow
+    the folder again, and what they find there decides.
+    """
+    removals = RemoteOp.objects.filter(mailbox=why.mailbox, kind=RemoteOp.Kind.REMOVE, state__in=_OPEN).order_by("id")
+    for row in removals:
+        _refuse(run, Batch(row.kind, row.mailbox_id, row.gen, None, [_value(row)]), str(why))
 
 
 def _mailbox(pk: int | None) -> Mailbox | None:
@@ -172,7 +186,7 @@ def _refuse(run: Run, batch: Batch, words: str) -> None:
     live.publish(run.account.user_id, "account", account=run.account.pk)
 
 
-def _put_off(run: Run, batch: Batch, words: str, *, failed: bool = False) -> None:
+def _put_off(run: Run, batch: Batch, words: str, *, failed: bool = False, wait: bool = True) -> None:
     """Later again, up to eight tries in a day; then it counts as refused.
 
     What a refused command did of several steps (COPY before STORE, long sets in parts) is looked for before it is sent
@@ -189,10 +203,10 @@ def _put_off(run: Run, batch: Batch, words: str, *, failed: bool = False) -> Non
 
     def work() -> None:
         for row in rows:
-            wait = timedelta(seconds=min(15 * 2 ** min(row.attempts, 8), 3600))
+            pause = timedelta(seconds=min(15 * 2 ** min(row.attempts, 8), 3600))
             RemoteOp.objects.filter(pk=row.pk).update(
                 state=RemoteOp.State.INFLIGHT if begun else RemoteOp.State.QUEUED,
-                not_before=now + wait,
+                not_before=now + pause if wait else None,
                 error=words[:500],
             )
 

@@ -7,10 +7,12 @@ the person sees them. Call inside ``guarded``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection
 
-from webmail.models import Flag
+from webmail.models import Flag, Mailbox, RemoteOp
+from webmail.models.folder_tree import hide_mail
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.protocols.values import FlagRow, UidSet
 from webmail.sync import labels
@@ -137,6 +139,16 @@ def hide_mailbox(mailbox_id: int) -> None:
     for start in range(0, len(found), 1000):
         part = found[start : start + 1000]
         _hide(Spot(part[0][1], mailbox_id, 0), [pk for pk, _ in part], without_uid=True)
+
+
+def hide_deleted(mailbox_id: int) -> None:
+    """Takes from view what a look at a folder brought back while its owner deleted it; undo brings it with the rest."""
+    row = Mailbox.objects.select_for_update(no_key=True).get(pk=mailbox_id)
+    removal = RemoteOp.objects.filter(mailbox=row, kind=RemoteOp.Kind.REMOVE, state__in=["queued", "inflight"]).first()
+    if row.phase == Mailbox.Phase.GONE and removal is not None:
+        hide_mail(mailbox_id, datetime.fromisoformat(removal.args["kept"]["gone_at"]))
+    elif row.phase == Mailbox.Phase.GONE:
+        hide_mailbox(mailbox_id)
 
 
 def hide_plain(mailbox_id: int) -> None:
