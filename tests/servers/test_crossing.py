@@ -15,17 +15,18 @@ from django.utils import timezone
 
 from accounts.models import MailAccount
 from tests import factories
-from tests.servers.sync_rig import check_summaries
+from tests.servers.sync_rig import check_summaries, message
 from webmail.delivery import answered
 from webmail.models import Action, Flag, Mailbox, Message, Outgoing, Placement, RemoteOp, folder_tree
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.protocols.values import FlagRow, UidSet
 from webmail.services import actions, ops, targets, undo
 from webmail.services.ops import Spot
-from webmail.sync import labels, messages, ops_settle, placements, purge, vanish
+from webmail.sync import labels, messages, ops_settle, placements, pop_store, purge, vanish
 from webmail.sync import lease as leases
 from webmail.sync.lease import guarded
 from webmail.sync.ops_plan import Batch, Op
+from webmail.sync.pop_plan import Listed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -333,6 +334,17 @@ def test_what_is_moved_away_is_hidden_in_the_order_all_take_rows(placed: Placeme
 def test_conversations_are_joined_in_the_order_all_take_rows(placed: Placement) -> None:
     other, winner = twin_of(placed), factories.message(placed.mailbox)
     crossed(placed, other, lambda: messages._merge({placed.thread_id: winner.thread_id}))
+
+
+@pytest.mark.parametrize("what", ["gives way", "is completed"])
+def test_the_beginning_of_a_pop_message_changes_in_the_order_all_take_rows(placed: Placement, what: str) -> None:
+    other, rows = twin_of(placed), message(1, subject="The whole")
+    one = pop_store.brought(placed.account, Listed(1, "x", len(rows)), rows, size=len(rows))
+    if what == "gives way":
+        crossed(placed, other, lambda: pop_store._give_way(placed.message_id))
+    else:
+        crossed(placed, other, lambda: pop_store._complete(placed.account, placed.message_id, one.row))
+    check_summaries(placed.account)
 
 
 def twin_of(placed: Placement) -> Placement:

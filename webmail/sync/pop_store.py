@@ -27,9 +27,11 @@ from webmail.sync.placements import Spot
 from webmail.sync.pop_ledger import beginning_or_whole, record
 from webmail.sync.pop_plan import Listed
 from webmail.sync.rows import Incoming, fingerprint
+from webmail.sync.sql import change
 
 LONGEST_PREVIEW = 20_000  # characters shown of a message that is not downloaded
 State = PopUid.State
+_LOCK = "SELECT id FROM webmail_placement WHERE message_id = %s ORDER BY id FOR NO KEY UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def _beginning(account: MailAccount, listed: Listed, known: int | None) -> int |
 
 def _complete(account: MailAccount, message: int, row: Incoming) -> None:
     """The rest has come: everything the headers and the size say is written anew, its place and marks stay."""
+    _lock(message)
     thread = Message.objects.values_list("thread", flat=True).get(pk=message)
     Message.objects.filter(pk=message).update(
         fingerprint=row.fingerprint,
@@ -143,10 +146,16 @@ def _complete(account: MailAccount, message: int, row: Incoming) -> None:
 
 def _give_way(message: int) -> None:
     """The same message is here whole already, from another line of the server's: its beginning goes."""
+    _lock(message)
     thread = Message.objects.values_list("thread", flat=True).get(pk=message)
     live = Placement.objects.filter(message=message).exclude(state=Placement.State.GONE)
     live.update(state=Placement.State.GONE, gone_at=timezone.now())
     _summarise(message, thread)
+
+
+def _lock(message: int) -> None:
+    """Holds the message's rows in order of id, before its conversation is asked for, which may just be joined."""
+    change(_LOCK, [message])
 
 
 def _summarise(message: int, thread: int) -> None:
