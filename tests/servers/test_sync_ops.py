@@ -285,3 +285,28 @@ def test_a_server_too_busy_in_the_middle_of_a_move_does_not_double_its_messages(
 def _to_archive(account: MailAccount, kind: str) -> tuple[Any, ...]:
     chosen, archive = spots(account, 1, 2), box(account, "archive")
     return (account.user, kind, chosen, archive) if kind == "move" else (account.user, chosen, archive)
+
+
+@pytest.mark.parametrize("refused", ["store_flags", "expunge"])
+@pytest.mark.parametrize("uidplus", [True, False], ids=["UIDPLUS", "no UIDPLUS"])
+def test_a_move_refused_after_its_copy_shows_what_the_server_has(
+    dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch, refused: str, uidplus: bool
+) -> None:
+    """Without MOVE the copy is there already: the message is in both folders then, here as on the server."""
+
+    def refuse(*args: object, **words: object) -> None:
+        raise CommandFailed("[NOPERM] No", code="NOPERM", permanent=True)
+
+    forbid(monkeypatch, "MOVE", *([] if uidplus else ["UIDPLUS", "IMAP4REV2"]))
+    with monkeypatch.context() as patch:
+        patch.setattr(imap_change, refused, refuse)
+        actions.move(account.user, "move", spots(account, 1, 2), box(account, "archive"))
+        sync(account)
+        sync(account)
+    check(dovecot, account)
+    state = on_server(dovecot, account.address)
+    assert (len(state["INBOX"]), len(state["Archive"])) == (60, 2)
+    assert RemoteOp.objects.get(kind="move").state == "failed"
+    assert targets.in_mailbox(account.user, box(account, "archive")).count() == 2
+    shown = targets.in_mailbox(account.user, box(account, "inbox")).count()
+    assert shown == sum(r"\Deleted" not in flags for flags in state["INBOX"].values())
