@@ -11,6 +11,7 @@ from io import BytesIO
 from PIL import (
     Image,
     ImageCms,
+    ImageFile,
     ImageOps,
     MpoImagePlugin,  # noqa: F401  loaded late otherwise, for photographs that carry a second one
 )
@@ -22,6 +23,8 @@ MAX_PIXELS = 25_000_000
 
 _ORIENTATION = 0x0112  # the EXIF tag
 
+_SHOWN_IN_PART = (PNG, JPEG)  # browsers show what came of them
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _DECODERS = {PNG: "PNG", JPEG: "JPEG", GIF: "GIF", WEBP: "WEBP"}
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -49,21 +52,40 @@ def reencode(data: bytes) -> tuple[str, bytes]:
     if not kind:
         raise NotAPicture("an unknown kind")
     try:
-        with Image.open(BytesIO(data), formats=[_DECODERS[kind]]) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise NotAPicture("too many pixels")
-            if kind == GIF:
-                frames, count = frames_only(data)
-                if count > 1:
-                    picture.load()  # its first frame at least is one
-                    return GIF, frames
-            return _encoded(picture, kind)
+        return _shown(data, kind)
     except (NotAPicture, MemoryError):
         raise
     except NotAGif as error:
         raise NotAPicture(str(error)) from None
     except Exception as error:  # decoders raise whatever the bytes made them
+        if kind not in _SHOWN_IN_PART or isinstance(error, _BOMBS):
+            raise NotAPicture(type(error).__name__) from None
+    return _as_far_as_it_goes(data, kind)
+
+
+def _as_far_as_it_goes(data: bytes, kind: str) -> tuple[str, bytes]:
+    """A picture whose end is missing, as browsers show it. Raises NotAPicture, MemoryError."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = True  # nothing else is decoded in this process meanwhile
+    try:
+        return _shown(data, kind)
+    except (NotAPicture, MemoryError):
+        raise
+    except Exception as error:
         raise NotAPicture(type(error).__name__) from None
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+def _shown(data: bytes, kind: str) -> tuple[str, bytes]:
+    with Image.open(BytesIO(data), formats=[_DECODERS[kind]]) as picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise NotAPicture("too many pixels")
+        if kind == GIF:
+            frames, count = frames_only(data)
+            if count > 1:
+                picture.load()  # its first frame at least is one
+                return GIF, frames
+        return _encoded(picture, kind)
 
 
 def _encoded(picture: Image.Image, kind: str) -> tuple[str, bytes]:

@@ -82,8 +82,30 @@ def test_s20_a_bomb_is_refused_by_what_it_says_of_itself() -> None:
         reencode(source)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
-def test_half_a_picture_is_refused(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "as_type"), [("PNG", PNG), ("JPEG", JPEG)])
+@pytest.mark.parametrize("missing", [1, 12, 40, "half"])
+def test_of_a_picture_whose_end_is_missing_what_there_is_is_shown(kind: str, as_type: str, missing: int | str) -> None:
+    """As browsers do: its beginning is that of the whole picture."""
+    source = picture(kind, size=(400, 300))
+    cut = source[: len(source) // 2] if missing == "half" else source[: -int(missing)]
+    media_type, data = reencode(cut)
+    assert media_type == as_type
+    assert opened(data).size == (400, 300)
+    assert opened(data).crop((0, 0, 400, 16)).tobytes() == opened(source).crop((0, 0, 400, 16)).tobytes()
+
+
+def test_what_follows_a_picture_that_was_cut_short_is_judged_as_strictly_as_before() -> None:
+    reencode(picture("PNG", size=(400, 300))[:-20])
+    with pytest.raises(NotAPicture, match=r"Bomb|pixels"):
+        reencode(bomb(15_000)[:-20])
+    with pytest.raises(NotAPicture):
+        reencode(picture("JPEG")[:100])
+    with pytest.raises(NotAPicture):
+        reencode(picture("WEBP", size=(400, 300))[:-40])
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_half_a_picture_of_other_kinds_is_refused(kind: str) -> None:
     source = picture(kind, size=(400, 300))
     with pytest.raises(NotAPicture):
         reencode(source[: len(source) // 2])
