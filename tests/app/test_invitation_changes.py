@@ -184,6 +184,42 @@ def test_one_occasion_and_all_of_them(
     assert (CHANGED in html, CANCELLED in html) == (words == CHANGED, words == CANCELLED)
 
 
+OFF = "The organiser called off"
+
+
+def test_of_a_series_the_occasions_that_were_called_off_are_named(alice: Somebody) -> None:
+    series = arrive(alice.inbox, "SEQUENCE:0", "RRULE:FREQ=WEEKLY")
+    assert OFF not in card(alice, series)
+    later = arrive(alice.inbox, "SEQUENCE:1", "RECURRENCE-ID;VALUE=DATE:20261212", method="CANCEL")
+    off = arrive(alice.inbox, "SEQUENCE:1", OCCASION, method="CANCEL")
+    html = card(alice, series)
+    assert ANSWER in html  # the series takes place
+    assert html.index(f"{OFF} Saturday 5 December 2026.") < html.index(f"{OFF} Saturday 12 December 2026.")
+    assert f"#m-{off.pk}" in html
+    assert f"#m-{later.pk}" in html
+    again = arrive(alice.inbox, "SEQUENCE:2", OCCASION)
+    html = card(alice, series)
+    assert "Saturday 5 December" not in html
+    assert f"{OFF} Saturday 12 December 2026." in html
+    assert OFF not in card(alice, again)
+
+
+def test_a_newer_invitation_to_the_series_and_strangers_call_no_occasion_off(alice: Somebody) -> None:
+    arrive(alice.inbox, "SEQUENCE:1", OCCASION, method="CANCEL")
+    series = arrive(alice.inbox, "SEQUENCE:2", "RRULE:FREQ=WEEKLY")
+    arrive(alice.inbox, "SEQUENCE:3", OCCASION, method="CANCEL", sender="evil@x.test")
+    assert OFF not in card(alice, series)
+
+
+def test_of_many_occasions_the_first_are_named_and_the_rest_counted(alice: Somebody) -> None:
+    series = arrive(alice.inbox, "SEQUENCE:0", "RRULE:FREQ=DAILY")
+    for day in range(1, 9):
+        arrive(alice.inbox, "SEQUENCE:1", f"RECURRENCE-ID;VALUE=DATE:2026120{day}", method="CANCEL")
+    html = card(alice, series)
+    assert html.count(OFF) == 5
+    assert "and 3 more days" in html
+
+
 def test_an_answer_from_a_page_that_is_out_of_date_is_refused_in_words(alice: Somebody) -> None:
     first = arrive(alice.inbox, *FIRST)
     arrive(alice.inbox, "SEQUENCE:2")

@@ -4,7 +4,7 @@ A newer message counts when it names the same event and organiser, was written b
 first, did not fail the check of its sender, and does not lie in Spam: everybody may write a UID (RFC 5546 section 6.1).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -31,6 +31,14 @@ class EventChange:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OccasionOff:
+    """One occasion of a series that was called off: a value in UTC or a date, and the message that says so."""
+
+    recurrence_id: str
+    url: str
+
+
 def facts_of(placement: Placement) -> Mapping[str, Any]:
     """The invitation that the message carries, as ``sync.invitation`` keeps it; {} without one."""
     body: MessageBody | None = getattr(placement.message, "body", None)
@@ -40,12 +48,18 @@ def facts_of(placement: Placement) -> Mapping[str, Any]:
 
 def of_messages(placements: Iterable[Placement]) -> dict[int, EventChange]:
     """By message, those that are out of date; one query where there are invitations, all of one account."""
+    return with_occasions(placements)[0]
+
+
+def with_occasions(placements: Iterable[Placement]) -> tuple[dict[int, EventChange], dict[int, list[OccasionOff]]]:
+    """By message, what made it out of date, and what was called off of the series it still invites to."""
     asked = [one for one in placements if _may_be_changed(facts_of(one))]
     if not asked:
-        return {}
+        return {}, {}
     newest = _newest_first(asked)
-    changes = {one.message_id: _change(one, newest) for one in asked}
-    return {pk: change for pk, change in changes.items() if change is not None}
+    changes = {one.message_id: change for one in asked if (change := _change(one, newest)) is not None}
+    standing = [one for one in asked if one.message_id not in changes and not facts_of(one)["recurrence_id"]]
+    return changes, {one.message_id: _called_off(one, newest) for one in standing}
 
 
 def _may_be_changed(told: Mapping[str, Any]) -> bool:
@@ -82,20 +96,42 @@ def _newest_first(asked: Sequence[Placement]) -> list[Placement]:
 
 
 def _change(placement: Placement, newest: Sequence[Placement]) -> EventChange | None:
-    told, authors = facts_of(placement), _authors(placement)
+    for other in _believed(placement, newest):
+        notice = other.message.calendar_notice
+        if _is_about(notice, facts_of(placement)):
+            kind: Literal["changed", "cancelled"] = "cancelled" if notice.cancels else "changed"
+            return EventChange(kind, _address(other), other.received_at)
+    return None
+
+
+def _called_off(placement: Placement, newest: Sequence[Placement]) -> list[OccasionOff]:
+    """Each occasion of which the newest message says that it does not take place, the first of them first."""
+    found: dict[str, OccasionOff | None] = {}
+    for other in _believed(placement, newest):
+        notice = other.message.calendar_notice
+        if notice.recurrence_id:
+            off = OccasionOff(notice.recurrence_id, _address(other)) if notice.cancels else None
+            found.setdefault(notice.recurrence_id, off)
+    return sorted((off for off in found.values() if off is not None), key=lambda off: off.recurrence_id)
+
+
+def _believed(placement: Placement, newest: Sequence[Placement]) -> Iterator[Placement]:
+    """What is newer about the event, by somebody who may say so."""
+    key, authors = _key(facts_of(placement)), _authors(placement)
     for other in newest:
         notice = other.message.calendar_notice
         if (
-            notice.key == _key(told)
+            notice.key == key
             and notice.sender in authors
-            and _is_about(notice, told)
             and _is_newer(other, placement)
             and trust.verdict(other.message, other.message.account.incoming.believed).standing != "failed"
         ):
-            address = reverse("mail:thread", args=[other.account_id, other.mailbox_id, other.thread_id])
-            kind: Literal["changed", "cancelled"] = "cancelled" if notice.cancels else "changed"
-            return EventChange(kind, f"{address}#m-{other.message_id}", other.received_at)
-    return None
+            yield other
+
+
+def _address(placement: Placement) -> str:
+    thread = reverse("mail:thread", args=[placement.account_id, placement.mailbox_id, placement.thread_id])
+    return f"{thread}#m-{placement.message_id}"
 
 
 def _is_about(notice: CalendarNotice, told: Mapping[str, Any]) -> bool:

@@ -16,10 +16,11 @@ from webmail.models import Mailbox, MessageAnswer, Placement
 
 from . import answers, event_changes
 from .answers import Sending
-from .event_changes import EventChange, facts_of
+from .event_changes import EventChange, OccasionOff, facts_of
 from .trust_panel import isolated
 
 _OWN = {Mailbox.Role.SENT.value, Mailbox.Role.DRAFTS.value}
+_MOST_OCCASIONS = 5  # named one by one
 _ELSEWHERE = _OWN | {Mailbox.Role.JUNK.value}
 _STATUS: dict[str, tuple[str | Promise, str]] = {
     "ACCEPTED": (gettext_lazy("accepted"), "ok"),
@@ -44,10 +45,19 @@ class GuestLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OccasionLine:
+    """``day`` in words; ``url`` leads to the message that called it off."""
+
+    day: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class InvitationCard:
     """``zone`` names the sender's clock where it is another. ``choice`` is the answer given, "" while there is none.
 
-    ``notes`` are sentences about what does not fit together; ``change`` is what made this out of date.
+    ``notes`` are sentences about what does not fit together; ``change`` is what made this out of date,
+    ``called_off`` the occasions of a series that do not take place.
     """
 
     kicker: str
@@ -67,6 +77,8 @@ class InvitationCard:
     more: int = 0
     notes: tuple[str, ...] = ()
     change: EventChange | None = None
+    called_off: tuple[OccasionLine, ...] = ()
+    more_called_off: int = 0
     may_answer: bool = False
     choice: str = ""
     answered_at: datetime | None = None
@@ -92,12 +104,21 @@ def of_messages(placements: Sequence[Placement], *, own: Collection[str]) -> dic
     if not inviting:
         return {}
     given = answers.of_messages(MessageAnswer.Kind.INVITATION, [one.message_id for one in inviting])
-    changes = event_changes.of_messages(inviting)
-    return {one.message_id: _card(one, given.get(one.message_id), changes.get(one.message_id), own) for one in inviting}
+    changes, occasions = event_changes.with_occasions(inviting)
+    return {
+        one.message_id: _card(
+            one, given.get(one.message_id), changes.get(one.message_id), occasions.get(one.message_id, []), own
+        )
+        for one in inviting
+    }
 
 
 def _card(
-    placement: Placement, answer: MessageAnswer | None, change: EventChange | None, own: Collection[str]
+    placement: Placement,
+    answer: MessageAnswer | None,
+    change: EventChange | None,
+    occasions: Sequence[OccasionOff],
+    own: Collection[str],
 ) -> InvitationCard:
     told = facts_of(placement)
     if told.get("too_large"):
@@ -127,6 +148,8 @@ def _card(
         more_guests=told.get("more_guests", 0),
         notes=tuple(_notes(placement, own)),
         change=change,
+        called_off=tuple(OccasionLine(_day_of(off.recurrence_id), off.url) for off in occasions[:_MOST_OCCASIONS]),
+        more_called_off=len(occasions[_MOST_OCCASIONS:]),
         may_answer=change is None and may_answer(placement, own),
         choice=answer.choice if answer else "",
         answered_at=answer.at if answer else None,
@@ -196,6 +219,16 @@ def _on_this_clock(moment: Mapping[str, Any]) -> date | datetime:
         return timezone.localtime(at) if at.tzinfo else at
     except OverflowError:  # the first hours of the year 1, the last ones of 9999
         return at.replace(tzinfo=None)
+
+
+def _day_of(recurrence_id: str) -> str:
+    """The day of an occasion on the reader's clock, as far as its name can be read."""
+    try:
+        if recurrence_id.endswith("Z"):
+            return date_format(timezone.localtime(datetime.fromisoformat(recurrence_id)), "l j F Y")
+        return date_format(date.fromisoformat(recurrence_id[:8]), "l j F Y")
+    except (ValueError, OverflowError):
+        return recurrence_id
 
 
 def _when(starts: Mapping[str, Any] | None, ends: Mapping[str, Any] | None) -> str:
