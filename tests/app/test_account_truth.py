@@ -155,3 +155,10 @@ def test_a_page_costs_the_same_however_many_folders(alice: Somebody, django_asse
         )
     with django_assert_num_queries(len(few)):
         alice.client.get(address)
+
+
+def test_of_a_paused_account_the_rail_does_not_say_that_all_is_in_place(alice: Somebody) -> None:
+    account(alice, state="paused", last_sync_at=timezone.now())
+    found = page(alice)
+    assert "Everything in place" not in found
+    assert "1 account is paused" in found

@@ -157,3 +157,21 @@ def test_designed_mail_can_be_asked_for_in_dark_colours(alice: Somebody) -> None
     assert "html{color-scheme:dark;" in dark
     assert "?ground=dark" in opened(alice, placement)
     assert "?ground=dark" not in opened(alice, alice.placement)
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        (["me"], "to me<"),
+        (["me", "Amara", "Bo", "Cleo"], "to me, Amara, Bo, Cleo<"),
+        (["me", "Amara", "Bo", "Cleo", "Dina"], "to me, Amara, Bo, Cleo and 1 other<"),
+        (["me"] + ["Person"] * 60, "to me, Person and 59 others<"),
+        (["Amara"] * 2, "to Amara and 1 other<"),
+    ],
+)
+def test_the_line_of_recipients_says_how_many_it_does_not_name(alice: Somebody, to: list[str], words: str) -> None:
+    people = [[f"{name} Aas", f"p{n}@pier4.example"] for n, name in enumerate(to)]
+    if to[0] == "me":
+        people[0] = ["", alice.account.address]
+    placement = factories.message(alice.inbox, text="Words", people={"to": people})
+    assert words in opened(alice, placement)

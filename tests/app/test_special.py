@@ -9,6 +9,7 @@ from django.utils import timezone
 from tests import factories
 from tests.app.conftest import Somebody
 from tests.app.test_outbox_views import outgoing
+from tests.security.arriving import address_of, deliver
 from webmail.models import Placement, ReportedFate
 
 FATE = {
@@ -155,3 +156,15 @@ def test_bad_mail_says_why_and_can_be_moved_and_deleted(
         assert alice.client.post(reverse("mail:act"), form).status_code in (200, 302)
         placement.refresh_from_db()
     assert placement.mailbox_id == alice.trash.pk
+
+
+def test_the_version_beside_a_ciphertext_is_not_offered_as_a_file(alice: Somebody) -> None:
+    version = "--b\r\nContent-Type: application/pgp-encrypted\r\n\r\n%s\r\n"
+    secret = "--b\r\nContent-Type: application/octet-stream; name=secret.asc\r\n\r\n-----BEGIN PGP\r\n--b--\r\n"
+    head = "From: noor@studio.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/encrypted; boundary=b\r\n"
+    files = []
+    for number, content in enumerate(("Version: 1", "A whole letter. " * 20)):
+        raw = f"{head}Message-ID: <{number}@x.test>\r\n\r\n{version % content}{secret}"
+        page = alice.client.get(address_of(alice.inbox, deliver(alice.inbox, raw.encode()))).content.decode()
+        files.append(page.count('class="attachment"'))
+    assert files == [1, 2]

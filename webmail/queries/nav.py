@@ -55,7 +55,7 @@ def nav(user: User, *, current: str = "", mailbox_id: int = 0) -> Nav:
     sending, refused, late = _open_work(user)
     needs = sum(state in OUTBOX_NEEDS for state in sending)
     inboxes = [box for _, boxes in rail for box in boxes if box.role == Mailbox.Role.INBOX]
-    line, place, bad = _status(accounts, needs, refused)
+    line, place, icon = _status(accounts, needs, refused)
     return Nav(
         accounts=tuple(_account(account, boxes, mailbox_id) for account, boxes in rail),
         unified_unread=sum(box.unread for box in inboxes),
@@ -65,7 +65,7 @@ def nav(user: User, *, current: str = "", mailbox_id: int = 0) -> Nav:
         unsynced_needs_you=bool(refused),
         status_line=line,
         status_url=place,
-        status_bad=bad,
+        status_icon=icon,
         current=current,
         inbox_url=mailbox_url(inboxes[0]) if inboxes else "",
     )
@@ -153,26 +153,29 @@ def _address(account_id: int, mailbox_id: int) -> str:
     return reverse("mail:mailbox", args=[account_id, mailbox_id])
 
 
-def _status(accounts: list[MailAccount], outbox_needs: int, refused: int) -> tuple[str, str, bool]:
-    """The line under the rail, where it leads when something is wrong, and whether it is."""
+def _status(accounts: list[MailAccount], outbox_needs: int, refused: int) -> tuple[str, str, str]:
+    """The line under the rail, where it leads when something is wrong, and its icon: "alert" when it is."""
     settings = reverse("mail:settings")
     needing = sum(account.state in _NEEDS for account in accounts)
     if any(account.state == MailAccount.State.PASSWORD_REFUSED for account in accounts):
-        return gettext("A mail password is needed"), settings, True
+        return gettext("A mail password is needed"), settings, "alert"
     if needing:
-        return ngettext("%d account needs you", "%d accounts need you", needing) % needing, settings, True
+        return ngettext("%d account needs you", "%d accounts need you", needing) % needing, settings, "alert"
     if outbox_needs:
         words = ngettext("%d message needs you", "%d messages need you", outbox_needs) % outbox_needs
-        return words, reverse("mail:outbox"), True
+        return words, reverse("mail:outbox"), "alert"
     if refused:
         words = ngettext("%d change was refused", "%d changes were refused", refused) % refused
-        return words, reverse("mail:unsynced"), True
+        return words, reverse("mail:unsynced"), "alert"
     if any(account.state == MailAccount.State.THROTTLED for account in accounts):
-        return gettext("A server asks for patience"), settings, False
+        return gettext("A server asks for patience"), settings, "info"
     if any(account.state == MailAccount.State.NEW or account_words.fetching(account) for account in accounts):
-        return gettext("Fetching your mail"), settings, False
+        return gettext("Fetching your mail"), settings, "info"
     times = [account.last_sync_at for account in accounts if account.last_sync_at]
     if not times:
-        return gettext("No account yet"), settings, False
+        return gettext("No account yet"), settings, "info"
+    paused = sum(account.state == MailAccount.State.PAUSED for account in accounts)
+    if paused:
+        return ngettext("%d account is paused", "%d accounts are paused", paused) % paused, settings, "info"
     at = time_format(timezone.localtime(max(times)), "H:i")
-    return gettext("Everything in place · %s") % at, settings, False
+    return gettext("Everything in place · %s") % at, settings, "check"

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core import signing
 from django.db import connection
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from accounts.models import User
 from webmail.mime.lookalike import shown_address
@@ -30,6 +30,7 @@ FRAME_SALT = "webmail.frame"  # purpose of the token in a frame's address; good 
 FRAME_SECONDS = 3600
 _ASIDE = {Mailbox.Role.TRASH.value, Mailbox.Role.JUNK.value}
 _LARGEST_THUMB = 2 * 2**20  # octets of a picture that is fetched for its chip
+_LARGEST_VERSION = 200  # octets of a part that names the version of OpenPGP
 _UNFOLDED = 5  # frames opened at once; the rest are one click away
 _PLACE = Columns(Placement, "placement")
 _LETTER = Columns(Message, "message", without=["structure"])
@@ -248,9 +249,7 @@ def _message(
         body_state=state,
         body_error=body.error if body else "",
         remote=remote,
-        attachments=tuple(
-            _chip(message.pk, part) for part in (body.parts if body else []) if part["role"] == "attachment"
-        ),
+        attachments=tuple(_chip(message.pk, part) for part in (body.parts if body else []) if _is_offered(part)),
         draft=draft,
         reply_url=f"{compose}?reply={message.pk}" + ("" if draft else "&mode=reply"),  # of a draft: go on writing it
         reply_all_url=f"{compose}?reply={message.pk}&mode=all" if len(_others(people, own)) > 1 else "",
@@ -283,10 +282,23 @@ def _others(people: dict[str, list[list[str]]], own: frozenset[str]) -> set[str]
 
 
 def _to_words(people: dict[str, list[list[str]]], own: frozenset[str]) -> str:
-    recipients = people.get("to", []) + people.get("cc", [])
+    """ "to me, Amara, Bo and 57 others": the first few by name."""
+    recipients: dict[str, list[str]] = {}
+    for name, address, *_ in people.get("to", []) + people.get("cc", []):
+        recipients.setdefault(address.lower() or name, [name, address])
     if not recipients:
         return gettext("to nobody named")
-    return gettext("to %s") % sender_words([pair[:2] for pair in recipients], own).replace(gettext("Me"), gettext("me"))
+    names = sender_words([*recipients.values()], own)
+    words = gettext("to %s") % names.replace(gettext("Me"), gettext("me"))
+    others = len(recipients) - names.count(", ") - 1  # some have the same first name
+    return words + (" " + ngettext("and %d other", "and %d others", others) % others if others > 0 else "")
+
+
+def _is_offered(part: Mapping[str, Any]) -> bool:
+    """The version number beside a ciphertext is nobody's file (RFC 3156 section 4)."""
+    return part["role"] == "attachment" and not (
+        part["type"] == "application/pgp-encrypted" and part["size"] <= _LARGEST_VERSION
+    )
 
 
 def _chip(message_id: int, part: dict[str, Any]) -> AttachmentChip:

@@ -50,7 +50,7 @@ class Nav:
     unsynced_needs_you: bool
     status_line: str
     status_url: str
-    status_bad: bool
+    status_icon: str
     current: str
     inbox_url: str
 
