@@ -12,10 +12,13 @@ font:15px/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
 :where(.m-body a){color:ACCENT}
 :where(.m-body img){max-width:100%}
 :where(.m-body img:not([height])){height:auto}
-#paper img:not([src]){display:inline-block;box-sizing:border-box;min-width:0;overflow:hidden;vertical-align:middle;
-background:LINE!important;color:INK3!important;border-radius:3px;font:12.5px/1.5 system-ui,sans-serif!important}
+#paper img:not([src]){clip-path:inset(1px round 3px);
+display:inline-block;box-sizing:border-box;min-width:0;overflow:hidden;vertical-align:middle;
+position:relative;background:LINE!important;border-radius:3px;font:12.5px/1.5 system-ui,sans-serif!important}
+#paper img:not([src])::after{content:attr(alt);position:absolute;inset:0;padding:3px 6px;overflow:hidden;
+background:LINE;color:INK2}
 :where(.m-body pre){white-space:pre-wrap;font-family:ui-monospace,monospace;font-size:13px}
-:where(.m-body blockquote){margin:4px 0;padding-inline-start:12px;border-inline-start:2px solid LINE;color:INK2}
+:where(.m-body blockquote){margin:4px 0;padding-inline-start:12px;border-inline-start:2px solid BAR;color:INK2}
 :where(.m-body hr){border:0;border-top:1px solid LINE}
 .m-text{white-space:pre-wrap;unicode-bidi:plaintext;max-width:68ch}
 .m-text blockquote{margin:0}
@@ -43,6 +46,7 @@ _DARKEN = """
 #paper :not(a,a *,img,.m-mark,summary){color:inherit!important;background:transparent!important;
 border-color:LINE!important}
 #paper a,#paper a *{color:ACCENT!important;background:transparent!important}
+#paper.m-body blockquote{color:INK2!important;border-color:BAR!important}
 """
 
 _COLOURS = {
@@ -52,6 +56,7 @@ _COLOURS = {
     "INK": ("#1a2021", "#e8ecec"),
     "ACCENT": ("#0a6370", "#7accd6"),
     "LINE": ("#e4e8e8", "#282f30"),
+    "BAR": ("#cfd6d6", "#3a4344"),
 }
 _NAMES = re.compile("|".join([*_COLOURS, "SCHEME", "PADDING", "QUOTELABEL"]))
 
