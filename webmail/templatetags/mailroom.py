@@ -13,7 +13,7 @@ from django.forms import BoundField
 from django.template.loader import get_template
 from django.templatetags.static import static
 from django.utils import formats, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
@@ -90,7 +90,7 @@ def when(moment: datetime | None, style: str = "short") -> SafeString:
         # without its zone: two moments are equal, and would share an entry, whatever clocks they are read from
         minute = local.replace(second=0, microsecond=0, tzinfo=None)
         rest = _short_words(minute, timezone.localdate(), get_language())
-        return SafeString(f'<time datetime="{local.isoformat(timespec="seconds")}" {rest}</time>')
+        return format_html('<time datetime="{}" {}</time>', local.isoformat(timespec="seconds"), rest)
     title, words = _whole_time(local), _full_time(local)
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="seconds"), title, words)
 
@@ -189,10 +189,10 @@ def list_rows(context: template.Context, rows: Iterable[Row]) -> SafeString:
     assert context.template is not None
     source = context.template.engine.get_template("mail/_row_shape.html")
     selected = context.get("selected_key")
-    return SafeString("".join([_list_row(source, row, selected=row.key == selected) for row in rows]))
+    return format_html_join("", "{}", ((_list_row(source, row, selected=row.key == selected),) for row in rows))
 
 
-def _list_row(source: template.Template, row: Row, *, selected: bool) -> str:
+def _list_row(source: template.Template, row: Row, *, selected: bool) -> SafeString:
     face = _avatar(row.avatar_name, row.avatar_address, 32)
     values = row_shapes.values_of(row, avatar=face, when=when(row.when), size=size(row.left_on_server))
     return row_shapes.shape(source, row_shapes.kind_of(row, selected=selected)).fill(values)
