@@ -127,11 +127,11 @@ def test_a_hard_shape_looks_right(
 
 
 def wide_table(page: Page, screenshot: Screenshot) -> None:
-    """What has to be made so small that nobody can read it scrolls instead."""
+    """It is made to fit, but no smaller than a third; what is wider than that scrolls."""
     paper = inside(page).locator("#paper")
-    assert float(paper.evaluate("paper => paper.style.zoom || 1")) >= 0.6
-    assert (
-        paper.evaluate("paper => paper.scrollWidth > paper.clientWidth && getComputedStyle(paper).overflowX") == "auto"
+    assert float(paper.evaluate("paper => paper.style.zoom || 1")) >= 0.35
+    assert paper.evaluate(
+        "paper => paper.scrollWidth <= paper.clientWidth + 1 || getComputedStyle(paper).overflowX === 'auto'"
     )
 
 

@@ -106,7 +106,7 @@ WRONG: dict[str, Callable[[PictureServer], object]] = {
     "svg": lambda server: server.serve("/head.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
     "html": lambda server: server.serve("/head.png", b"<script>alert(1)</script>"),
     "bomb": lambda server: server.serve("/head.png", bomb(15_000)),
-    "half": lambda server: server.serve("/head.png", picture(size=(400, 300))[:300]),
+    "half": lambda server: server.serve("/head.png", animation(3, size=(400, 300))[:300]),
     "many frames": lambda server: server.serve("/head.png", animation(3, size=(60_000, 2))[:13] + b"\x2c" * 99),
     "large": lambda server: server.raw("/head.png", b"HTTP/1.1 200 OK\r\nContent-Length: 10485761\r\n\r\n"),
     "missing": lambda server: None,

@@ -25,8 +25,8 @@ _LANG = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,4}\Z")
 
 # Height: at most 200 reports, so that no message can keep the application busy; told again when the page asks, since a
 # frame may be ready before the page listens. Width: what is much too wide loses its fixed widths, and what is still too
-# wide after that is made smaller, as far as it can still be read; the rest scrolls. Folding: the quote at the end of an
-# HTML mail moves into <details>.
+# wide after that is made smaller, down to a third; the rest scrolls. Folding: the quote at the end of an HTML mail
+# moves into <details>.
 _SCRIPT = """
 addEventListener("DOMContentLoaded", () => {
   const root = document.documentElement, paper = document.getElementById("paper");
@@ -59,8 +59,8 @@ addEventListener("DOMContentLoaded", () => {
     paper.style.zoom = "";
     paper.classList.remove("m-narrow");
     if (room > 0 && needed() > 1.3) paper.classList.add("m-narrow");
-    for (let zoom = 1, more = 3; room > 0 && more-- && paper.scrollWidth > paper.clientWidth + 1 && zoom > 0.6;)
-      paper.style.zoom = String(zoom = Math.max(0.6, zoom * paper.clientWidth / paper.scrollWidth));
+    for (let zoom = 1, more = 3; room > 0 && more-- && paper.scrollWidth > paper.clientWidth + 1 && zoom > 0.35;)
+      paper.style.zoom = String(zoom = Math.max(0.35, zoom * paper.clientWidth / paper.scrollWidth));
     report();
   };
   new ResizeObserver(report).observe(root);
