@@ -218,6 +218,7 @@ def test_messages_one_by_one_by_keyboard(reader: Reader, open_page: OpenPage, ax
     axe(page)
     page.keyboard.press("s")
     page.locator(f"#t-m{middle.message_id}[data-starred]").wait_for()
+    page.locator('#reading .subject-line [value="unstar"]').wait_for()  # the pane has asked for the last time
     page.keyboard.press("#")
     page.locator(f"#m-{oldest.message_id}").wait_for()
     page.locator(f"#t-m{middle.message_id}").wait_for(state="detached")
