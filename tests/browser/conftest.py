@@ -18,6 +18,8 @@ from deploy.embedded.supervisor import Service, Supervisor
 from tests.stack import LOGS
 from tests.support.live import Live
 
+from .desk import desk as desk
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
-from accounts.models import MailAccount, MailServer, User
+from accounts.models import User
 from tests import factories
-from tests.security.arriving import address_of, deliver
+from tests.security.arriving import deliver
 from tests.support.browser import CheckAxe, OpenPage, Screenshot
-from tests.support.live import Live
 from tests.support.newsletters import VOUCHED, newsletter
+from tests.support.shapes import BELIEVED
 from webmail import storage
-from webmail.models import Mailbox, Message, MessageAnswer, MessageBody, Outgoing, Placement, Unsubscription
+from webmail.models import Message, MessageAnswer, MessageBody, Outgoing, Unsubscription
 
-from .test_compose import sign_in
+from .desk import NUMBERS, Desk
 
-NUMBERS = itertools.count(1)
-BELIEVED = "mx.receiver.example"
 COUNT_REQUESTS = """() => {
   window.asked = 0;
   document.addEventListener("htmx:beforeRequest", () => { window.asked += 1; });
@@ -33,40 +28,6 @@ CUT = """() => [...document.querySelectorAll(".request-line, .invite, .contact-c
   .filter((node) => node.getBoundingClientRect().right > node.closest(".message").getBoundingClientRect().right + 1)
   .map((node) => node.outerHTML.slice(0, 200))"""
 CHOICES = {"Accept": "You accepted", "Maybe": "You answered “maybe”", "Decline": "You declined"}
-
-
-@dataclass
-class Desk:
-    """Maren, whose account is held so that no worker looks for its server, and mail that comes to her."""
-
-    live: Live
-    user: User
-    account: MailAccount
-    inbox: Mailbox
-
-    def gets(self, raw: bytes) -> Message:
-        """With a UID, as mail of a server has: housekeeping takes what has none and is not on its way."""
-        with transaction.atomic():
-            message = deliver(self.inbox, raw)
-            Placement.objects.filter(message=message).update(uid=next(NUMBERS))
-        return message
-
-    def open(self, page: Page, message: Message) -> Page:
-        sign_in(page, self.user, self.live)
-        page.goto(self.live.url + address_of(self.inbox, message))
-        return page
-
-
-@pytest.fixture
-def desk(live: Live) -> Desk:
-    user = factories.user("Maren")
-    User.objects.filter(pk=user.pk).update(undo_send_seconds=30, time_zone="Europe/Oslo")
-    account = factories.account(user, state="paused")
-    MailServer.objects.update(authentication_names=[BELIEVED])
-    inbox = factories.mailbox(account)
-    for role in ("trash", "archive", "junk", "sent", "drafts"):
-        factories.mailbox(account, role)
-    return Desk(live, user, account, inbox)
 
 
 def mail(*head: str, kind: str = "text/plain; charset=utf-8", body: str = "Words", more: str = "") -> bytes:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import Frame, Page, expect
 
-from accounts.models import MailAccount, MailServer, User
+from accounts.models import MailAccount
 from tests import factories
-from tests.security.arriving import address_of, deliver
+from tests.security.arriving import address_of
 from tests.support.browser import RESULTS, CheckAxe, OpenPage, Screenshot
-from tests.support.live import Live
-from tests.support.shapes import BELIEVED, SHAPES, called_off_once, conversation, receipt
-from webmail.models import Mailbox, Message, Placement
+from tests.support.shapes import SHAPES, called_off_once, conversation, receipt
+from webmail.models import Mailbox, Placement
 
+from .desk import Desk
 from .test_compose import sign_in
 
-NUMBERS = itertools.count(1)
 WIDTHS = (1440, 1024, 390)
 CHECKED = {(1440, "light"), (390, "dark")}
 FOLDED = ".recipients > summary, .trust > summary, .invite [data-key=guests] > summary"
@@ -44,34 +40,6 @@ FRAME = """() => {
   const root = document.documentElement;
   return [Math.ceil(root.getBoundingClientRect().height), innerHeight, root.scrollWidth - root.clientWidth];
 }"""
-
-
-@dataclass
-class Desk:
-    """Maren, whose account is held so that no worker looks for its server."""
-
-    live: Live
-    user: User
-    account: MailAccount
-    inbox: Mailbox
-
-    def gets(self, raw: bytes) -> Message:
-        with transaction.atomic():
-            message = deliver(self.inbox, raw)
-            Placement.objects.filter(message=message).update(uid=next(NUMBERS))
-        return message
-
-
-@pytest.fixture
-def desk(live: Live) -> Desk:
-    user = factories.user("Maren")
-    User.objects.filter(pk=user.pk).update(time_zone="Europe/Oslo")
-    account = factories.account(user, state="paused")
-    MailServer.objects.update(authentication_names=[BELIEVED])
-    inbox = factories.mailbox(account)
-    for role in ("trash", "archive", "junk", "sent", "drafts"):
-        factories.mailbox(account, role)
-    return Desk(live, user, account, inbox)
 
 
 def judge(page: Page, words: str) -> None:

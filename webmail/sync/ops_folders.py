@@ -17,6 +17,7 @@ from webmail.protocols.values import MAX_UID, Selected
 from webmail.sync import ops_settle, plan
 from webmail.sync.mailbox import known_of
 from webmail.sync.ops_plan import COPY, MOVE, Batch
+from webmail.sync.ops_resolve import ANOTHER_FOLDER, MAIL_LEFT_IN
 from webmail.sync.run import Run
 
 Settle = Callable[[], set[int]]
@@ -61,9 +62,9 @@ def remove(run: Run, batch: Batch, source: Mailbox | None, _: Mailbox | None) ->
     if _holds_mail(source, args):
         known = args.get("known") or {}
         if source.uidvalidity and known.get("gen", source.gen) != source.gen:  # met by a look that was under way
-            raise CommandFailed("another folder has this name on the server now", permanent=True)
+            raise CommandFailed(ANOTHER_FOLDER, permanent=True)
         if _refused_since(source, row):
-            raise CommandFailed("mail that was to be kept could not be taken out of this folder", permanent=True)
+            raise CommandFailed(MAIL_LEFT_IN, permanent=True)
         seen = _look(run, source)
         if seen is not None and _strangers(run, source, seen, known):
             raise CommandFailed("mail came into this folder after it was deleted here", permanent=True)
@@ -113,7 +114,7 @@ def _look(run: Run, source: Mailbox) -> Selected | None:
         return None  # what follows says what is the matter
     if plan.other(known_of(source), seen):
         run.session.unselect()
-        raise CommandFailed("another folder has this name on the server now", permanent=True)
+        raise CommandFailed(ANOTHER_FOLDER, permanent=True)
     return seen
 
 

@@ -29,8 +29,8 @@ class Replaced(Exception):
         self.mailbox = box.pk
 
 
-_ANOTHER = "another folder has this name on the server now"
-_UNREAD = "mail that was to be kept could not be taken out of this folder"
+ANOTHER_FOLDER = "another folder has this name on the server now"
+MAIL_LEFT_IN = "mail that was to be kept could not be taken out of this folder"
 
 
 def resolve(run: Run, batch: Batch, source: Mailbox) -> Uids | None:
@@ -57,7 +57,7 @@ def resolve(run: Run, batch: Batch, source: Mailbox) -> Uids | None:
     if complete or None not in uids.values():
         return uids
     if deleted:
-        raise Replaced(source, _UNREAD)
+        raise Replaced(source, MAIL_LEFT_IN)
     return None
 
 
@@ -133,5 +133,5 @@ def select(run: Run, box: Mailbox, *, read_only: bool = False) -> Selected | Non
     if not plan.other(known_of(box), selected):
         return selected
     if box.phase == Mailbox.Phase.GONE:
-        raise Replaced(box, _ANOTHER)
+        raise Replaced(box, ANOTHER_FOLDER)
     return None
