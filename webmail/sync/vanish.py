@@ -144,11 +144,13 @@ def hide_mailbox(mailbox_id: int) -> None:
 def hide_deleted(mailbox_id: int) -> None:
     """Takes from view what a look at a folder brought back while its owner deleted it; undo brings it with the rest."""
     row = Mailbox.objects.select_for_update(no_key=True).get(pk=mailbox_id)
+    if row.phase != Mailbox.Phase.GONE:
+        return  # undone meanwhile
     removal = RemoteOp.objects.filter(mailbox=row, kind=RemoteOp.Kind.REMOVE, state__in=["queued", "inflight"]).first()
-    if row.phase == Mailbox.Phase.GONE and removal is not None:
-        hide_mail(mailbox_id, datetime.fromisoformat(removal.args["kept"]["gone_at"]))
-    elif row.phase == Mailbox.Phase.GONE:
+    if removal is None:
         hide_mailbox(mailbox_id)
+    else:
+        hide_mail(mailbox_id, datetime.fromisoformat(removal.args["kept"]["gone_at"]))
 
 
 def hide_plain(mailbox_id: int) -> None:

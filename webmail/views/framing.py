@@ -44,6 +44,7 @@ def _answer(
         app_origin=origin,
         content_origin=settings.CONTENT_ORIGIN or origin,
         remote=remote,
+        # pictures lie below it; an address that somebody made up does not belong in a policy
         path=request.path.rstrip("/") if status == 200 else "",
     )
     return with_own_policy(HttpResponse(html, status=status), own)
