@@ -356,6 +356,8 @@ def _item(folder: Folder, uid: int, mail: Mail, item: str) -> bytes:
     root = parse_message(mail.raw)
     if section.text.upper().startswith("HEADER.FIELDS"):
         content = pick_fields(root.header_bytes, section.text)
+    elif section.text.upper() == "HEADER":
+        content = root.header_bytes
     else:
         content = mail.raw if not section.section else root.body_bytes
     start, length = section.partial or (0, len(content))

@@ -33,9 +33,11 @@ class Draft(models.Model):
     message_id = models.TextField(blank=True)  # of the copy on the server
     remote_uid = models.BigIntegerField(null=True)
     remote_gen = models.PositiveIntegerField(default=0)
+    remote_box = models.BigIntegerField(null=True)  # the mailbox that remote_uid is of
     remote_revision = models.PositiveIntegerField(default=0)
-    # [gen, uid] of older copies still to be deleted; [gen, UIDNEXT, begun] of an APPEND not known to have ended
+    # [box, gen, uid] of older copies still to be deleted; [box, gen, UIDNEXT, begun] of an APPEND that may have ended
     superseded_uids = models.JSONField(default=list)
+    copy_after = models.DateTimeField(null=True)  # the server is not asked again before then
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     closed_at = models.DateTimeField(null=True)  # sent or discarded

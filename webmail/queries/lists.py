@@ -72,7 +72,7 @@ def _open_drafts(user: User, mailbox: Mailbox) -> tuple[list[Row], set[int]]:
 
     The copy of a draft that was sent or discarded stays hidden too until a worker has removed it.
     """
-    open_or_leaving = Q(closed_at=None) | Q(remote_uid__isnull=False)
+    open_or_leaving = Q(closed_at=None) | Q(remote_uid__isnull=False) | ~Q(superseded_uids=[])
     known = Draft.objects.filter(open_or_leaving, user=user, account=mailbox.account_id).order_by("-updated_at")[:200]
     drafts = [draft for draft in known if draft.closed_at is None]
     ids = [draft.message_id for draft in known if draft.message_id]

@@ -49,7 +49,7 @@ def save(
     values = _values(fields)
     if draft is not None:
         changed = Draft.objects.filter(pk=draft.pk, revision=revision, closed_at=None).update(
-            **values, revision=F("revision") + 1, updated_at=timezone.now()
+            **values, revision=F("revision") + 1, updated_at=timezone.now(), copy_after=None
         )
         if changed:
             draft.refresh_from_db()
@@ -106,12 +106,12 @@ def detach(upload: Upload) -> None:
 @transaction.atomic
 def discard(draft: Draft) -> None:
     """Closes the draft; its row is kept, so that it can be taken back, and its copy on the server goes."""
-    Draft.objects.filter(pk=draft.pk).update(closed_at=timezone.now())
+    Draft.objects.filter(pk=draft.pk).update(closed_at=timezone.now(), copy_after=None)
     enqueue_on_commit(Job.SAVE_DRAFT, draft.pk)
 
 
 def reopen(draft: Draft) -> None:
-    Draft.objects.filter(pk=draft.pk).update(closed_at=None, updated_at=timezone.now())
+    Draft.objects.filter(pk=draft.pk).update(closed_at=None, updated_at=timezone.now(), copy_after=None)
     enqueue_on_commit(Job.SAVE_DRAFT, draft.pk)
 
 

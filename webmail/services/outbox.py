@@ -63,7 +63,7 @@ def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
     now = timezone.now()
     text = composition.text or html_to_text(composition.html or "")
     with transaction.atomic():
-        if not Draft.objects.filter(pk=draft.pk, closed_at=None).update(closed_at=now):
+        if not Draft.objects.filter(pk=draft.pk, closed_at=None).update(closed_at=now, copy_after=None):
             raise NotReady({"": _("This message was sent or discarded already, perhaps in another window.")})
         outgoing = Outgoing.objects.create(
             user_id=draft.user_id,

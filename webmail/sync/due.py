@@ -72,20 +72,24 @@ def due_filings() -> list[int]:
 
 
 def due_drafts() -> list[int]:
-    """Drafts whose copy on the server is behind, once typing has stopped; accounts in trouble are left to the sync."""
+    """Drafts whose copy on the server is behind or in the wrong place, or that left older copies, once typing has
+    stopped; accounts in trouble are left to the sync.
+    """
     now = timezone.now()
-    behind = Q(closed_at=None, remote_revision__lt=F("revision"), updated_at__lte=now - DRAFT_IDLE)
-    leaving = Q(closed_at__isnull=False) & (Q(remote_uid__isnull=False) | ~Q(superseded_uids=[]))
+    astray = Q(remote_uid__isnull=False, account__protocol=MailAccount.Protocol.POP3)
+    behind = Q(closed_at=None, remote_revision__lt=F("revision"), account__protocol=MailAccount.Protocol.IMAP)
+    leaving = Q(closed_at__isnull=False, remote_uid__isnull=False) | ~Q(superseded_uids=[])
+    working = Q(account__state__in=[MailAccount.State.WORKING, MailAccount.State.NEW])
     due = Draft.objects.filter(
-        behind | leaving,
-        updated_at__gte=now - DRAFT_AT_MOST,
+        Q(closed_at__isnull=False) | Q(updated_at__lte=now - DRAFT_IDLE),
+        Q(copy_after=None) | Q(copy_after__lte=now),
+        behind | leaving | astray,
+        working & Q(account__mailboxes__role=Mailbox.Role.DRAFTS),
+        Q(updated_at__gte=now - DRAFT_AT_MOST) | Q(closed_at__gte=now - DRAFT_AT_MOST),
         user__is_active=True,
         account__organisation__suspended_at=None,
-        account__protocol=MailAccount.Protocol.IMAP,
-        account__state__in=[MailAccount.State.WORKING, MailAccount.State.NEW],
-        account__mailboxes__role=Mailbox.Role.DRAFTS,
     )
-    return list(due.order_by("updated_at").values_list("pk", flat=True)[:AT_ONCE])
+    return list(due.order_by("updated_at").values_list("pk", flat=True).distinct()[:AT_ONCE])
 
 
 def forgotten_bodies() -> list[int]:

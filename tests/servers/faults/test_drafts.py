@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
@@ -10,13 +11,14 @@ from django.utils import timezone
 
 from accounts.models import Identity, MailAccount
 from tests.servers.faults.rounds import rounds
-from tests.servers.sync_rig import account_on, sync
+from tests.servers.sync_rig import account_on, imap_account, other_client, sync
 from tests.support.dovecot import Dovecot
 from tests.support.faultproxy import Direction, FaultProxy, cut
 from webmail import connections
 from webmail.delivery import draft_copy
-from webmail.models import Draft
+from webmail.models import Draft, Mailbox
 from webmail.services import drafts
+from webmail.sync.due import due_drafts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,3 +87,147 @@ def test_f43_a_draft_saved_over_and_over_is_one_draft(
     draft_copy.follow(draft.pk)
     with connections.open_imap(account) as session:
         assert session.status(b"Drafts").messages == 0
+
+
+@dataclass
+class Writer:
+    """Somebody whose drafts are copied to the server."""
+
+    dovecot: Dovecot
+    account: MailAccount
+
+    @classmethod
+    def on(cls, dovecot: Dovecot) -> Writer:
+        account = imap_account(dovecot)
+        Identity.objects.create(account=account, address=account.address, is_default=True, verified_at=timezone.now())
+        sync(account)
+        return cls(dovecot, account)
+
+    def begin(self, text: str) -> Draft:
+        """A draft with its copy on the server, and the server's copy known here."""
+        fields = drafts.Fields(identity=self.account.identities.get(), text=text, plain=True)
+        draft = drafts.save(self.account.user, fields)[0]
+        Draft.objects.filter(pk=draft.pk).update(updated_at=timezone.now() - timedelta(minutes=1))
+        return self.follow(draft)
+
+    def follow(self, draft: Draft) -> Draft:
+        draft_copy.follow(draft.pk)
+        draft.refresh_from_db()
+        sync(self.account)
+        return draft
+
+    def renumber(self, uidvalidity: int) -> None:
+        """The server numbers Drafts anew, and a pass hears of it."""
+        self.dovecot.doveadm(
+            "mailbox", "update", "-u", self.account.address, "--uid-validity", str(uidvalidity), "Drafts"
+        )
+        sync(self.account)
+
+    def put(self, text: str, *, mailbox: str = "Drafts", message_id: str = "foreign@x.test") -> None:
+        """Another program saves a draft."""
+        written = f"From: me@x.test\r\nMessage-ID: <{message_id}>\r\nSubject: Mine\r\n\r\n{text}\r\n".encode()
+        with other_client(self.dovecot, self.account.address) as client:
+            client.create(mailbox)
+            assert client.append(mailbox, r"\Draft", None, written)[0] == "OK"
+
+    def texts(self, mailbox: str = "Drafts") -> list[str]:
+        found = self.dovecot.doveadm("fetch", "-u", self.account.address, "body", "mailbox", mailbox, "all")
+        return sorted(part.strip() for part in found.replace("\x0c", "").split("body:") if part.strip())
+
+
+@pytest.fixture
+def writer(dovecot: Dovecot) -> Writer:
+    return Writer.on(dovecot)
+
+
+def test_a_draft_that_was_numbered_anew_between_two_saves_is_one_draft(writer: Writer) -> None:
+    draft = writer.begin("the first")
+    writer.renumber(4711)
+    save(draft, "the second")
+    writer.follow(draft)
+    assert writer.texts() == ["the second"]
+    writer.renumber(4712)
+    writer.renumber(4713)
+    save(draft, "the third")
+    writer.follow(draft)
+    assert writer.texts() == ["the third"]
+    assert draft.superseded_uids == []
+
+
+def test_a_draft_that_was_numbered_anew_goes_when_it_is_discarded(writer: Writer) -> None:
+    draft = writer.begin("the first")
+    writer.put("a stranger's")
+    writer.renumber(4711)
+    drafts.discard(draft)
+    writer.follow(draft)
+    assert writer.texts() == ["a stranger's"]
+    assert (draft.remote_uid, draft.superseded_uids) == (None, [])
+
+
+def test_what_another_program_made_of_a_draft_stays(writer: Writer) -> None:
+    draft = writer.begin("the first")
+    writer.put("gone on with elsewhere", message_id=draft.message_id)
+    writer.renumber(4711)
+    save(draft, "the second")
+    writer.follow(draft)
+    assert writer.texts() == ["gone on with elsewhere", "the second"]
+
+
+def test_a_draft_whose_sender_is_of_another_account_moves_there(writer: Writer, dovecot: Dovecot) -> None:
+    other = Writer.on(dovecot)
+    MailAccount.objects.filter(pk=other.account.pk).update(user=writer.account.user)
+    other.account.refresh_from_db()
+    other.put("a stranger's")
+    sync(other.account)
+    draft = writer.begin("the first")
+    fields = drafts.Fields(identity=other.account.identities.get(), text="the second", plain=True)
+    drafts.save(draft.user, fields, draft=draft, revision=draft.revision)
+    Draft.objects.filter(pk=draft.pk).update(updated_at=timezone.now() - timedelta(minutes=1))
+    assert draft.pk in due_drafts()
+    writer.follow(draft)
+    assert (writer.texts(), other.texts()) == ([], ["a stranger's", "the second"])
+    assert draft.pk not in due_drafts()
+
+
+def test_another_folder_for_drafts_loses_nothing_of_its_own(writer: Writer) -> None:
+    draft = writer.begin("the first")
+    writer.put("a stranger's", mailbox="Sketches")
+    sync(writer.account)
+    person = Mailbox.RoleSource.PERSON
+    Mailbox.objects.filter(account=writer.account, role="drafts").update(role="", role_source=person)
+    Mailbox.objects.filter(account=writer.account, name="Sketches").update(role="drafts", role_source=person)
+    save(draft, "the second")
+    writer.follow(draft)
+    assert (writer.texts(), writer.texts("Sketches")) == ([], ["a stranger's", "the second"])
+
+
+def test_an_old_copy_whose_deletion_was_lost_goes_without_another_save(
+    dovecot: Dovecot, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = account_on(proxy.endpoint, dovecot.add_user())
+    Identity.objects.create(account=account, address=account.address, is_default=True, verified_at=timezone.now())
+    sync(account)
+    writer = Writer(dovecot, account)
+    draft = writer.begin("the first")
+    save(draft, "the second")
+    proxy.rule("to_server", rb" UID STORE ", cut())
+    draft_copy.follow(draft.pk)
+    proxy.clear()
+    assert writer.texts() == ["the first", "the second"]
+    Draft.objects.update(copy_after=None)
+    assert draft.pk in due_drafts()
+    writer.follow(draft)
+    assert writer.texts() == ["the second"]
+    assert draft.pk not in due_drafts()
+
+
+def test_a_copy_that_the_server_refuses_is_not_sent_again_at_once(dovecot: Dovecot, proxy: FaultProxy) -> None:
+    account = account_on(proxy.endpoint, dovecot.add_user())
+    Identity.objects.create(account=account, address=account.address, is_default=True, verified_at=timezone.now())
+    sync(account)
+    proxy.rule("to_server", rb" APPEND ", cut(after=20))
+    draft = Writer(dovecot, account).begin("the first")
+    assert draft.remote_revision == 0
+    assert draft.pk not in due_drafts()
+    save(draft, "the second")  # tried at once when something new is there to be copied
+    assert draft.pk in due_drafts()
