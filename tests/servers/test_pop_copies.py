@@ -9,7 +9,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from accounts.models import MailAccount
-from tests.servers.sync_rig import check, imap_account, message, pop_account, sync
+from tests.servers.sync_rig import check, imap_account, message, other_client, pop_account, sync
 from tests.support.dovecot import Dovecot
 from webmail import storage
 from webmail.models import Mailbox, Message, MessageBody, Placement, PopCopy, PopUid, RemoteOp
@@ -179,3 +179,31 @@ def test_a_large_message_is_appended_in_the_memory_of_a_piece(dovecot: Dovecot, 
     assert large.state == "done"
     assert copies(target) == ["Topic 1"]
     assert peak < 8 * 2**20 < Message.objects.get(account=target).size
+
+
+@pytest.mark.parametrize("looked", [True, False], ids=["looked", "not looked"])
+def test_a_copy_whose_answer_was_lost_is_found_under_new_numbers(
+    dovecot: Dovecot, source: MailAccount, target: MailAccount, looked: bool
+) -> None:
+    dovecot.load_maildir(target.address, [message(n) for n in range(50, 60)], mailbox="Archive")
+    sync(target)
+    sync(source)
+    failpoints.arm("op sent", exit)
+    for _ in range(3):
+        with pytest.raises(SystemExit):
+            sync_account(target.pk)
+    failpoints.disarm()
+    with other_client(dovecot, target.address, "Archive") as client:
+        client.create("Restored")
+        client.copy("10:*", "Restored")
+        client.unselect()
+        client.delete("Archive")
+        client.rename("Restored", "Archive")
+    if looked:
+        RemoteOp.objects.filter(state="inflight").update(not_before="2099-01-01T00:00Z")
+        sync(target)
+    for _ in range(3):
+        RemoteOp.objects.filter(state__in=["queued", "inflight"]).update(not_before=None)
+        sync(target)
+    assert copies(target) == ["No identity", "Topic 1", "Topic 2", "Topic 59"]
+    check(dovecot, target)

@@ -87,6 +87,8 @@ def _file(session: imap.Session, outgoing: Outgoing, name: bytes) -> str:
         return Filing.FILED
     files_itself = _files_itself(outgoing)
     if _is_there(session, outgoing, name, since=max(1, uidnext - (_RECENT if files_itself else _NEWEST))):
+        if outgoing.filing_uidnext is not None:
+            return Filing.FILED  # Sent was numbered anew since our try: it may well be ours
         _learn(outgoing.account)
         return Filing.SERVER
     if files_itself and outgoing.filing_attempts < _LOOKED:

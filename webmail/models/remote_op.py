@@ -34,7 +34,7 @@ class RemoteOp(models.Model):
     and in ``args["known"]`` up to where its owner knew the mail in it, SUBSCRIBE in ``args["was"]`` whether it was.
 
     ``dest_uidnext`` is recorded before a MOVE, COPY or APPEND is sent, so that a replay after a crash looks only at
-    newer UIDs before doing it again.
+    newer UIDs before doing it again; of an APPEND ``gen`` is then the destination's numbering that it is of.
     """
 
     class Kind(models.TextChoices):

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 FLAGS, KEYWORDS, LABELS, MOVE, COPY, EXPUNGE = "flags", "keywords", "labels", "move", "copy", "expunge"
+APPEND = "append"
 MARKS = frozenset({FLAGS, KEYWORDS})
 CREATE, RENAME, REMOVE, SUBSCRIBE = "create", "rename", "remove", "subscribe"
 FOLDERS = frozenset({CREATE, RENAME, REMOVE, SUBSCRIBE})

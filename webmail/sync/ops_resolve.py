@@ -106,13 +106,11 @@ def present(run: Run, uids: Uids) -> dict[int, int]:
 
 def arrived(run: Run, batch: Batch, destination: Mailbox) -> set[int]:
     """Placements of the batch that a look at the destination has given a UID there, or the operation that takes them
-    on from there.
+    on from there; also what is out of view, with its folder or since it went again: it came there all the same.
     """
     sync_mailbox(run, destination, None)
     destination.refresh_from_db()
-    rows = Placement.objects.filter(
-        pk__in=batch.items, mailbox=destination.pk, gen=destination.gen, uid__isnull=False
-    ).exclude(state=Placement.State.GONE)
+    rows = Placement.objects.filter(pk__in=batch.items, mailbox=destination.pk, gen=destination.gen, uid__isnull=False)
     onwards = departing(destination.account_id, destination.pk, destination.gen)
     return set(rows.values_list("pk", flat=True)) | (set(onwards.values()) & batch.items.keys())
 

@@ -159,14 +159,17 @@ def send_append(run: Run, batch: Batch, source: Mailbox | None, destination: Mai
     """APPEND of a stored message, unless an earlier try's copy is there; ``args`` as sync.pop_copies writes them."""
     box = destination or source
     assert box is not None
+    if batch.uncertain and select(run, box, read_only=True) is None:
+        return None
     for row in RemoteOp.objects.filter(pk__in=batch.ids):
         args = row.args
+        since = row.dest_uidnext or 1 if row.gen == box.gen else 1
         try:
             file = storage.open_file(args.get("stored_for", run.account.pk), args["digest"])
         except FileNotFoundError:
             raise CommandFailed("the message is no longer here", code="NONEXISTENT", permanent=True) from None
         with file:
-            if batch.uncertain and _appended(run, box, args.get("message_id", ""), file, since=row.dest_uidnext or 1):
+            if batch.uncertain and _appended(run, args.get("message_id", ""), file, since=since):
                 continue
             _append(run, box, file, args)
     return partial(ops_settle.done, batch)
@@ -180,10 +183,10 @@ def _append(run: Run, box: Mailbox, file: IO[bytes], args: dict[str, Any]) -> No
         raise CommandFailed("the message holds NUL octets, which IMAP cannot carry", permanent=True) from None
 
 
-def _appended(run: Run, box: Mailbox, message_id: str, file: IO[bytes], *, since: int) -> bool:
-    """Whether an earlier APPEND of this message came through: by its Message-ID, or without one by its header."""
-    if select(run, box, read_only=True) is None:
-        return False
+def _appended(run: Run, message_id: str, file: IO[bytes], *, since: int) -> bool:
+    """Whether an earlier APPEND of this message came through: by its Message-ID, or without one by its header. The
+    mailbox is selected.
+    """
     if message_id:
         return bool(run.session.search_message_id(f"<{message_id}>", since_uid=since))
     head = file.read(2**18).partition(b"\r\n\r\n")[0].strip()

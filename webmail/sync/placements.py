@@ -15,10 +15,17 @@ _HERE = """
 SELECT uid, id, message_id, thread_id, server_flags, state, server_keywords, problem FROM webmail_placement
 WHERE mailbox_id = %s AND gen = %s AND uid = ANY(%s) AND uid BETWEEN %s AND %s
 """
-# what a move that was not begun is to bring cannot be here yet: this is another copy of the message
+# What a move that was not begun is to bring cannot be here yet: this is another copy of the message. What one that was
+# begun brought is here, also if it was hidden with its folder since; not if a person deleted it (sync.departures).
 _WAITING = """
 SELECT p.id, p.message_id FROM webmail_placement p
-WHERE p.mailbox_id = %s AND p.message_id = ANY(%s) AND p.state <> 1 AND (p.uid IS NULL OR p.gen < %s)
+WHERE p.mailbox_id = %s AND p.message_id = ANY(%s) AND (p.uid IS NULL OR p.state <> 1 AND p.gen < %s)
+  AND (p.state <> 1 OR EXISTS (
+        SELECT 1 FROM webmail_remoteop op WHERE op.account_id = p.account_id AND op.state = 'inflight'
+        AND op.kind IN ('move', 'copy') AND op.destination_id = p.mailbox_id AND p.id = ANY(op.placements))
+    AND NOT EXISTS (
+        SELECT 1 FROM webmail_remoteop op WHERE op.account_id = p.account_id AND op.state IN ('queued', 'inflight')
+        AND op.kind = 'expunge' AND p.id = ANY(op.placements)))
   AND NOT EXISTS (SELECT 1 FROM webmail_remoteop op WHERE op.account_id = p.account_id AND op.state = 'queued'
                   AND op.kind IN ('move', 'copy') AND op.destination_id = p.mailbox_id AND p.id = ANY(op.placements))
 ORDER BY p.id FOR NO KEY UPDATE OF p

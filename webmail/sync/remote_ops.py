@@ -19,7 +19,7 @@ from webmail.models import Mailbox, RemoteOp
 from webmail.protocols.errors import CommandFailed, MailServerError
 from webmail.sync import failpoints, ops_send, ops_settle
 from webmail.sync.apply import replayed
-from webmail.sync.ops_plan import COPY, FOLDERS, KEYWORDS, MOVE, Batch, Held, Op, batches, free_to_run
+from webmail.sync.ops_plan import APPEND, COPY, FOLDERS, KEYWORDS, MOVE, Batch, Held, Op, batches, free_to_run
 from webmail.sync.ops_resolve import Replaced
 from webmail.sync.run import Run
 
@@ -92,8 +92,8 @@ def _carry_out(run: Run, batch: Batch) -> bool:
         _refuse(run, batch, "the mailbox is gone")
         return True
     try:
-        dest_uidnext = _uidnext(run, destination) if batch.kind in ("move", "copy", "append") else None
-        batch.ops = _claim(run, batch, dest_uidnext)
+        dest_uidnext = _uidnext(run, destination) if batch.kind in (MOVE, COPY, APPEND) else None
+        batch.ops = _claim(run, batch, destination, dest_uidnext)
         if not batch.ops:
             return True  # taken back meanwhile
         failpoints.reach("op claimed")
@@ -138,16 +138,20 @@ def _mailbox(pk: int | None) -> Mailbox | None:
 
 
 def _uidnext(run: Run, destination: Mailbox | None) -> int | None:
-    """The destination's UIDNEXT now: whatever a command puts there comes at or above it."""
+    """The destination's UIDNEXT now: whatever a command puts there comes at or above it. 1 where it is of a numbering
+    that we do not know.
+    """
     if destination is None:
         return None
     selected = run.session.selected
     if selected is not None and selected.wire_name == bytes(destination.wire_name):
         run.session.unselect()
-    return run.session.status(bytes(destination.wire_name)).uidnext or None
+    status = run.session.status(bytes(destination.wire_name))
+    known = destination.uidvalidity in (None, status.uidvalidity) and bool(status.uidvalidity)
+    return status.uidnext or None if known else 1
 
 
-def _claim(run: Run, batch: Batch, dest_uidnext: int | None) -> list[Op]:
+def _claim(run: Run, batch: Batch, destination: Mailbox | None, dest_uidnext: int | None) -> list[Op]:
     """Marks the operations as begun, unless they were taken back. The first recorded UIDNEXT stands.
 
     They are read anew: the operation before may have told them their messages' UIDs.
@@ -161,8 +165,10 @@ def _claim(run: Run, batch: Batch, dest_uidnext: int | None) -> list[Op]:
             batch.gen = row.gen
             row.state = RemoteOp.State.INFLIGHT
             row.attempts += 1
+            if row.dest_uidnext is None and batch.kind == APPEND and destination is not None:
+                row.gen = destination.gen  # the numbering that UIDNEXT is of
             row.dest_uidnext = row.dest_uidnext or dest_uidnext
-            row.save(update_fields=["state", "attempts", "dest_uidnext"])
+            row.save(update_fields=["state", "attempts", "dest_uidnext", "gen"])
         return found
 
     return replayed(run.lease, work)
