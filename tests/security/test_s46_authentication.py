@@ -50,6 +50,10 @@ FORGERIES = {
     + PASSED
     + FROM
     + TEXT,
+    "below the real one, which is about something else": b"Authentication-Results: mx.ours.example; arc=none\r\n"
+    + PASSED
+    + FROM
+    + TEXT,
     "below another station's": NOTHING_FOUND + b"Authentication-Results: relay.test; none\r\n" + PASSED + FROM + TEXT,
     "in ARC": PASSED.replace(b"Authentication-Results: ", b"ARC-Authentication-Results: i=1; ") + FROM + TEXT,
     "in a comment": REAL.replace(b"dkim=none", b"dkim=none (; dmarc=pass header.from=bank.example)") + FROM + TEXT,

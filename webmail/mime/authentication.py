@@ -5,9 +5,11 @@ Whoever receives a message puts its fields above those already there, and anybod
 
 - A field counts when its authserv-id is one the administrator named; everything else is as if it were not there.
 - Fields are taken from the top; foreign ones above belong to later stations, the first foreign one below ends it.
-- Each named service speaks about the sender once, in its topmost field: a forged field with its name lies further
-  down, even where the server forgets to remove it (RFC 8601 section 5). Further fields of the same service (servers
-  whose filters write one each) are evidence to show, and never make a sender verified.
+- Each named service speaks once, in its topmost field, whatever that is about: a forged field with its name lies
+  further down, even where the server forgets to remove it (RFC 8601 section 5). Further fields of the same service
+  (servers whose filters write one each) never make a sender verified; where the topmost one does, they are evidence to
+  show, of each method the first. Only of providers that are known to write a field for each check, and to remove forged
+  ones, does the first field about the sender speak.
 - ARC-Authentication-Results is a claim of earlier stations and is not read.
 
 Invariants: never raises; linear; sizes and counts are capped before anything is taken apart.
@@ -94,6 +96,7 @@ class Signature:
 
 
 UNKNOWN: Final = Verdict()
+_FIELD_FOR_EACH_CHECK: Final = frozenset({".icloud.com", ".messagingengine.com"})
 _DOMAIN_PROPERTIES: Final[Mapping[str, tuple[str, ...]]] = {
     "spf": ("smtp.mailfrom", "smtp.mail", "smtp.from", "smtp.helo"),
     "dkim": ("header.d", "header.i"),
@@ -212,7 +215,7 @@ def judge(values: Sequence[str], *, trusted: Collection[str], author: str, ambig
 
 def _judge(values: Sequence[str], trusted: Collection[str], author: str, ambiguous: bool) -> Verdict:
     speaking: list[Result] = []
-    shown: list[Result] = []
+    further: list[Result] = []
     heard: set[str] = set()
     services: dict[str, None] = {}
     for value in values[:MAX_FIELDS]:
@@ -224,13 +227,17 @@ def _judge(values: Sequence[str], trusted: Collection[str], author: str, ambiguo
             continue
         services[report.authserv_id] = None
         told = [result for result in report.results if result.method in _OF_SENDER]
-        shown += told
-        if service not in heard and (told or not report.results):
-            heard.add(service)  # also by "none": who says that nothing was checked has spoken (section 2.2)
+        if service in heard:
+            said = {result.method for result in (*speaking, *further)}
+            further += [result for result in told if result.method not in said]
+        else:
             speaking += told
+            if told or not report.results or service not in _FIELD_FOR_EACH_CHECK:
+                heard.add(service)  # also by "none": who says that nothing was checked has spoken (section 2.2)
     if not services:
         return UNKNOWN
     standing, by = _standing(speaking, domain_of(author) if "@" in author and not ambiguous else "")
+    shown = (*speaking, *further) if standing == "verified" else speaking
     found = {method: tuple(one for one in shown if one.method == method) for method in _OF_SENDER}
     return Verdict(standing, by, tuple(services), found["spf"], found["dkim"], found["dmarc"])
 

@@ -185,8 +185,31 @@ def test_filters_that_write_a_field_each() -> None:
     assert (len(found.dkim), len(found.spf)) == (1, 1)
 
 
-def test_a_field_about_something_else_does_not_use_up_the_turn() -> None:
-    assert verdict("mx.receiver.example; arc=none", PASS).standing == "verified"
+@pytest.mark.parametrize(
+    "real", ["arc=none", "iprev=pass policy.iprev=192.0.2.1; auth=none", "x-csa=none; bimi=skipped"]
+)
+def test_s46_a_forged_field_below_a_real_one_about_something_else(real: str) -> None:
+    """Its filter may write nothing but this; whether the next field is its own cannot be told from what it says."""
+    found = verdict(f"mx.receiver.example; {real}", PASS, "mx.receiver.example; dkim=pass header.d=bank.example")
+    assert (found.standing, found.dmarc, found.dkim) == ("unknown", (), ())
+
+
+def test_s46_forged_results_are_no_evidence() -> None:
+    found = verdict("mx.receiver.example; spf=none", PASS, "mx.receiver.example; dkim=pass header.d=bank.example")
+    assert (found.standing, found.dmarc, found.dkim) == ("unverified", (), ())
+    found = verdict(
+        "mx.receiver.example; dkim=pass header.d=bank.example", "mx.receiver.example; dkim=pass header.d=x.example"
+    )
+    assert [one.domain for one in found.dkim] == ["bank.example"]
+
+
+def test_a_provider_that_writes_a_field_for_each_check() -> None:
+    """Fastmail, which takes out forged ones."""
+    service = "phl-mx-05.messagingengine.com"
+    values = [f"{service}; x-csa=none", f"{service}; bimi=skipped (DMARC did not pass)", f"{service}; arc=none"]
+    real = f"{service}; dkim=pass header.d=bank.example; dmarc=pass header.from=bank.example; spf=pass"
+    found = judge([*values, real], trusted={".messagingengine.com"}, author="me@bank.example", ambiguous=False)
+    assert found.standing == "verified"
 
 
 def test_services_that_share_the_work() -> None:
