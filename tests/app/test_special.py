@@ -1,5 +1,6 @@
 """Pages of mail that is more than text and files: reports, signed and encrypted messages, and broken ones."""
 
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from tests.app.conftest import Somebody
 from tests.app.test_outbox_views import outgoing
 from tests.security.arriving import address_of, deliver
 from webmail.models import Placement, ReportedFate
+from webmail.services import drafts
+from webmail.services.drafts import Fields
 
 FATE = {
     "address": "amara@pier4.example",
@@ -168,3 +171,46 @@ def test_the_version_beside_a_ciphertext_is_not_offered_as_a_file(alice: Somebod
         page = alice.client.get(address_of(alice.inbox, deliver(alice.inbox, raw.encode()))).content.decode()
         files.append(page.count('class="attachment"'))
     assert files == [1, 2]
+
+
+SEALS = [
+    ("application/pgp-signature", "application/pgp-signature", "signature.asc"),
+    ("application/pkcs7-signature", "application/pkcs7-signature", "smime.p7s"),
+    ("application/pkcs7-signature", "application/x-pkcs7-signature", "smime.p7s"),
+]
+
+
+def signed_letter(protocol: str, kind: str, name: str, *, seal: bytes = b"c2VhbA==") -> bytes:
+    plan = b"--b\r\nContent-Type: text/csv; name=plan.csv\r\nContent-Disposition: attachment\r\n\r\na,b\r\n"
+    return (
+        f"From: noor@studio.example\r\nMessage-ID: <{name}@x.test>\r\nMIME-Version: 1.0\r\n"
+        f'Content-Type: multipart/signed; protocol="{protocol}"; boundary=s\r\n\r\n'
+        "--s\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nA signed letter.\r\n"
+    ).encode() + (
+        plan + b"--b--\r\n--s\r\nContent-Type: %b; name=%b\r\nContent-Disposition: attachment; filename=%b\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\n%b\r\n--s--\r\n"
+    ) % (kind.encode(), name.encode(), name.encode(), seal)
+
+
+@pytest.mark.parametrize(("protocol", "kind", "name"), SEALS)
+def test_a_signature_belongs_to_the_line_that_tells_of_it(alice: Somebody, protocol: str, kind: str, name: str) -> None:
+    message = deliver(alice.inbox, signed_letter(protocol, kind, name))
+    html = alice.client.get(address_of(alice.inbox, message)).content.decode()
+    assert re.findall(r'class="file-name" title="([^"]*)"', html) == ["plan.csv"]
+    line = html.partition("data-protection>")[2].partition("</div>")[0]
+    seal = reverse("mail:attachment", args=[message.pk, "2"])
+    assert f'href="{seal}"' in line
+    assert alice.client.get(seal).status_code == 202  # the page on which it is waited for
+    identity = alice.account.identities.get()
+    written, _ = drafts.save(alice.user, Fields(identity), mode="forward", original=message)
+    assert [one.filename for one in written.uploads.all()] == ["plan.csv"]
+
+
+def test_what_is_too_long_for_a_signature_is_a_file(alice: Somebody) -> None:
+    message = deliver(alice.inbox, signed_letter(*SEALS[1], seal=b"c2VhbA==" * 20_000))
+    assert "smime.p7s" in alice.client.get(address_of(alice.inbox, message)).content.decode()
+
+
+def test_a_signature_that_covers_nothing_is_a_file(alice: Somebody) -> None:
+    raw = signed_letter(*SEALS[1]).replace(b"multipart/signed", b"multipart/mixed")
+    assert "smime.p7s" in alice.client.get(address_of(alice.inbox, deliver(alice.inbox, raw))).content.decode()

@@ -9,7 +9,7 @@ from accounts.models import User
 from webmail.mime.html_text import html_to_text
 from webmail.models import Draft, Flag, Message, MessageBody, Placement
 
-from . import access
+from . import access, offered
 from .composing import Opening
 
 
@@ -125,8 +125,7 @@ def _original_files(opening: Opening) -> tuple[FileChip, ...]:
     body = MessageBody.objects.filter(message=opening.original).first()
     return tuple(
         FileChip(0, part["filename"] or gettext("attachment"), part["size"], _kind(part["type"]))
-        for part in (body.parts if body else [])
-        if part["role"] == "attachment"
+        for part in (offered.files(body) if body else [])
     )
 
 

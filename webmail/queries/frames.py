@@ -15,6 +15,7 @@ from webmail.render.html import SANITIZER_VERSION
 from webmail.render.text import plain_to_html
 from webmail.render.values import CleanHtml
 
+from . import offered
 from .columns import Columns
 from .image_addresses import Claim, address
 
@@ -101,7 +102,9 @@ def nested_body(user_id: int, message_id: int, path: str) -> FrameBody | None:
 
 def attachments(user_id: int, message_id: int) -> list[PartFile]:
     """Those that the message's page lists."""
-    return [file for file in _files(user_id, message_id) if file.role == "attachment"]
+    found = MessageBody.objects.filter(message=message_id, account__user=user_id)
+    body = found.only("parts", "special", "account_id").first()
+    return [_file(body.account_id, entry) for entry in offered.files(body)] if body is not None else []
 
 
 def _files(user_id: int, message_id: int) -> list[PartFile]:

@@ -10,7 +10,7 @@ from accounts.models import User
 from webmail.models import Message
 from webmail.render.values import CleanHtml
 
-from . import frames
+from . import frames, offered
 
 _FIELDS = (("from", "From"), ("to", "To"), ("cc", "Cc"))
 _MOST = 100  # addresses of one field
@@ -48,7 +48,7 @@ def _lines(message: Message) -> tuple[tuple[str, str], ...]:
     when = timezone.localtime(message.sent_at or message.received_at)
     lines = [(gettext(label), _people(message.people.get(field, []))) for field, label in _FIELDS]
     lines.append((gettext("Date"), formats.date_format(when, "DATETIME_FORMAT")))
-    files = [part["filename"] or gettext("attachment") for part in message.body.parts if part["role"] == "attachment"]
+    files = [part["filename"] or gettext("attachment") for part in offered.files(message.body)]
     lines.append((gettext("Attachments"), ", ".join(files)))
     return tuple((label, text) for label, text in lines if text)
 

@@ -15,7 +15,18 @@ from webmail.mime.threads import base_subject
 from webmail.models import Flag, Mailbox, Message, MessageBody, Placement, PopUid, Thread
 from webmail.render.headers import PICTURES
 
-from . import invitations, labels, previews, receipts, remote_images, singles, special, trust_panel, unsubscribing
+from . import (
+    invitations,
+    labels,
+    offered,
+    previews,
+    receipts,
+    remote_images,
+    singles,
+    special,
+    trust_panel,
+    unsubscribing,
+)
 from .columns import Columns
 from .invitations import InvitationCard
 from .lists import own_addresses, sender_words
@@ -30,7 +41,6 @@ FRAME_SALT = "webmail.frame"  # purpose of the token in a frame's address; good 
 FRAME_SECONDS = 3600
 _ASIDE = {Mailbox.Role.TRASH.value, Mailbox.Role.JUNK.value}
 _LARGEST_THUMB = 2 * 2**20  # octets of a picture that is fetched for its chip
-_LARGEST_VERSION = 200  # octets of a part that names the version of OpenPGP
 _UNFOLDED = 5  # frames opened at once; the rest are one click away
 _PLACE = Columns(Placement, "placement")
 _LETTER = Columns(Message, "message", without=["structure"])
@@ -249,7 +259,7 @@ def _message(
         body_state=state,
         body_error=body.error if body else "",
         remote=remote,
-        attachments=tuple(_chip(message.pk, part) for part in (body.parts if body else []) if _is_offered(part)),
+        attachments=tuple(_chip(message.pk, part) for part in (offered.files(body) if body else ())),
         draft=draft,
         reply_url=f"{compose}?reply={message.pk}" + ("" if draft else "&mode=reply"),  # of a draft: go on writing it
         reply_all_url=f"{compose}?reply={message.pk}&mode=all" if len(_others(people, own)) > 1 else "",
@@ -292,13 +302,6 @@ def _to_words(people: dict[str, list[list[str]]], own: frozenset[str]) -> str:
     words = gettext("to %s") % names.replace(gettext("Me"), gettext("me"))
     others = len(recipients) - names.count(", ") - 1  # some have the same first name
     return words + (" " + ngettext("and %d other", "and %d others", others) % others if others > 0 else "")
-
-
-def _is_offered(part: Mapping[str, Any]) -> bool:
-    """The version number beside a ciphertext is nobody's file (RFC 3156 section 4)."""
-    return part["role"] == "attachment" and not (
-        part["type"] == "application/pgp-encrypted" and part["size"] <= _LARGEST_VERSION
-    )
 
 
 def _chip(message_id: int, part: dict[str, Any]) -> AttachmentChip:

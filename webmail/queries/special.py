@@ -15,6 +15,8 @@ from django.utils.translation import gettext_lazy
 
 from webmail.models import Mailbox, Message, MessageBody, Placement, ReportedFate
 
+from . import offered
+
 _MOST_SHOWN = 20
 
 
@@ -42,12 +44,16 @@ class ReportCard:
 
 @dataclass(frozen=True, slots=True)
 class Special:
-    """``blank``: there is no text, so that no frame is shown. ``locked_url`` downloads what is encrypted."""
+    """``blank``: there is no text, so that no frame is shown.
+
+    ``locked_url`` downloads what is encrypted, ``signature_url`` the signature that stands in a part of its own.
+    """
 
     notes: tuple[str, ...] = ()
     protection: str = ""
     encrypted: bool = False
     locked_url: str = ""
+    signature_url: str = ""
     report: ReportCard | None = None
     outcomes: tuple[FateLine, ...] = ()
     blank: bool = False
@@ -121,7 +127,8 @@ def special_of(message: Message, body: MessageBody | None, context: "Context") -
         notes=tuple(notes),
         protection=str(_PROTECTION.get((protection.get("kind", ""), protection.get("how", "")), "")),
         encrypted=protection.get("kind") == "encrypted",
-        locked_url=_locked_url(message, protection.get("path", "")),
+        locked_url=_part_url(message, protection.get("path", "")),
+        signature_url=_part_url(message, offered.signature_path(body)),
         report=_card(report, context) if report else None,
         outcomes=outcomes,
         blank=bool(told.get("blank")),
@@ -129,7 +136,7 @@ def special_of(message: Message, body: MessageBody | None, context: "Context") -
     )
 
 
-def _locked_url(message: Message, path: str) -> str:
+def _part_url(message: Message, path: str) -> str:
     return reverse("mail:attachment", args=[message.pk, path]) if path else ""
 
 

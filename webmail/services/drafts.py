@@ -14,6 +14,7 @@ from webmail import storage
 from webmail.jobs import Job, enqueue_on_commit
 from webmail.mime.filenames import safe_filename
 from webmail.models import Draft, Message, MessageBody, Upload
+from webmail.queries import offered
 from webmail.render.compose import clean_for_editor
 
 
@@ -138,9 +139,7 @@ def _copy_uploads(source: Draft, target: Draft) -> None:
 def _take_over_attachments(draft: Draft, original: Message) -> None:
     """A forward carries the original's files without bringing them again; what is not here yet is fetched now."""
     body = MessageBody.objects.filter(message=original).first()
-    for part in body.parts if body else []:
-        if part["role"] != "attachment":
-            continue
+    for part in offered.files(body) if body else []:
         Upload.objects.create(
             user_id=draft.user_id,
             account_id=draft.account_id,
