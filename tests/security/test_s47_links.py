@@ -31,6 +31,11 @@ def page_of(who: World, raw: bytes) -> str:
         ('<a href="https://evil.test/"><b>bank</b>.example</a>', "bank.example", "evil.test"),
         ('<a href="https://evil.test/">https://ba&#8203;nk.example</a>', "bank.example", "evil.test"),
         ('<a href="https://evil.test/">https://bank.example &ndash; secure</a>', "bank.example", "evil.test"),
+        (
+            '<style>.n{font-size:0}</style><a href="https://evil.test/">bank.example<i class=n> is safe</i></a>',
+            "bank.example",
+            "evil.test",
+        ),
     ],
 )
 def test_s47_a_deceptive_link_is_told(alice: World, link: str, claimed: str, host: str) -> None:

@@ -12,19 +12,19 @@ from html import unescape
 
 import nh3
 
-from webmail.mime.text import visible
 from webmail.render.attributes import AttributeFilter, has_background
 from webmail.render.css import clean_declarations, clean_stylesheet
 from webmail.render.css_media import clean_media
 from webmail.render.css_selectors import PAPER
 from webmail.render.plain import html_to_text
 from webmail.render.scan import MAX_LENGTH, Scan, Style, scan
+from webmail.render.seen import Sight, as_line
 from webmail.render.tags import CONTENT_REMOVED, QUOTE_ATTRIBUTES, QUOTE_TAGS, READ_ATTRIBUTES, READ_TAGS
 from webmail.render.text import encodable, plain_to_html
 from webmail.render.values import CleanHtml, Link, Policy, Problem, Profile
 
 # Raised whenever the same input may come out differently: stored results of an older version are made again.
-SANITIZER_VERSION = 2
+SANITIZER_VERSION = 3
 
 MAX_FALLBACK = 200_000
 MAX_LINKS = 1_000
@@ -34,6 +34,7 @@ Judge = Callable[[str, str, str], str | None]  # element, attribute, value: the 
 
 _LINK = re.compile(r'<a((?: [\w-]+="[^"]*")*)>')
 _HREF = re.compile(r' href="([^"]*)"')
+_JOINED = re.compile(r"\w\.\w")
 _HEX = re.compile(r"(?:[0-9a-f]{3}|[0-9a-f]{6})\Z", re.IGNORECASE)
 
 
@@ -65,7 +66,7 @@ def sanitize(html: str, *, policy: Policy) -> CleanHtml:
         blocked_hosts=tuple(judge.hosts),
         problem=problem,
         designed=judge.painted or found.table_depth > 1 or has_background(stylesheet),
-        links=links_of(cleaned),
+        links=links_of(cleaned, stylesheet),
     )
 
 
@@ -94,16 +95,22 @@ def clean_tree(html: str, judge: Judge, *, profile: Profile, follow: bool = True
         return None
 
 
-def links_of(cleaned: str) -> tuple[Link, ...]:
-    """Where the links of a cleaned body lead, with their visible text, in order; at most 1,000."""
+def links_of(cleaned: str, stylesheet: str = "") -> tuple[Link, ...]:
+    """Where the links of a cleaned body lead, with their text, in order; at most 1,000."""
     links = []
+    sight: Sight | None = None
     for match in _LINK.finditer(cleaned):
         href = _HREF.search(match[1])
         if href is None:
             continue
         end = cleaned.find("</a>", match.end())
-        text = visible(html_to_text(cleaned[match.end() : min(end, match.end() + MAX_LINK_TEXT)]))
-        links.append(Link(" ".join(text.split())[:300], unescape(href[1])))
+        end = min(end, match.end() + MAX_LINK_TEXT)
+        text = as_line(html_to_text(cleaned[match.end() : end]))
+        seen: tuple[str, ...] = ()
+        if _JOINED.search(text) or ("<" in cleaned[match.end() : end] and ("." in text or not text.isascii())):
+            sight = sight or Sight(cleaned, stylesheet)
+            seen = sight.texts(match.start(), end)
+        links.append(Link(text, unescape(href[1]), seen))
         if len(links) >= MAX_LINKS:
             break
     return tuple(links)

@@ -31,10 +31,11 @@ class Policy:
 
 
 class Link(NamedTuple):
-    """A link as the reader sees it: its visible text (at most 300 characters) and where it leads."""
+    """A link: its text (at most 300 characters) and where it leads; ``seen`` is its text without what styles hide."""
 
     text: str
     href: str
+    seen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from webmail.render.html import sanitize
 from webmail.render.plain import html_to_text
 from webmail.render.values import Policy
 
+LINK = '<a href="https://evil.test/"><b class="x y">bank.com</b><i style="display:none"> x</i></a>'
 SECONDS = 2  # of CPU; they take a tenth of it at most, and took ten seconds and more
 
 
@@ -27,6 +28,9 @@ def cleaned(source: str) -> object:
         (cleaned, "<style>a{color:red}" + ":/*" * 60_000 + "</style>"),
         (cleaned, "<div>" * 600 + "&nbsp;" * 120_000),
         (clean_for_editor, "<div>" * 600 + " </a>" * 120_000),
+        (cleaned, "<style>" + ("b," * 190 + "a{" + "color:#fff;" * 90 + "}") * 200 + "</style>" + LINK * 20_000),
+        (cleaned, "".join(f'<b class="a{n}" style="font-size:{n}px"></b>' for n in range(20_000)) + LINK * 900),
+        (cleaned, LINK.replace("</a>", "<b>x</b>" * 5_000 + "</a>") * 15),
         (html_to_text, "x" + "&#32;" * 120_000 + "x"),
         (lambda text: message_ids(text.encode()), "Message-ID: <a" + " " * 120_000 + "b>"),
     ],
@@ -37,6 +41,9 @@ def cleaned(source: str) -> object:
         "comments in a style",
         "blanks",
         "blanks apart",
+        "links and many rules",
+        "links after many elements",
+        "links of many elements",
         "numbered blanks",
         "an id",
     ],
