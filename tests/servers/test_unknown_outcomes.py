@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -22,9 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(params=["move", "copy"])
-def unheard(
-    request: pytest.FixtureRequest, account: MailAccount, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[RemoteOp]:
+def unheard(request: pytest.FixtureRequest, account: MailAccount, monkeypatch: pytest.MonkeyPatch) -> RemoteOp:
     """One message of INBOX goes to Other, and nobody hears that the COPY came through. The source has it still."""
     inbox = Mailbox.objects.get(account=account, role="inbox")
     chosen = lock(targets.in_mailbox(account.user, inbox).filter(uid=1))
@@ -38,7 +36,7 @@ def unheard(
     MailAccount.objects.filter(pk=account.pk).update(failures=0, state="working")
     op = RemoteOp.objects.get(kind=request.param)
     assert op.state == "inflight"
-    yield op
+    return op
 
 
 def _lost(carry: Callable[..., object], *args: object) -> None:
