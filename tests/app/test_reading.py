@@ -167,6 +167,8 @@ def test_designed_mail_can_be_asked_for_in_dark_colours(alice: Somebody) -> None
         (["me", "Amara", "Bo", "Cleo", "Dina"], "to me, Amara, Bo, Cleo and 1 other<"),
         (["me"] + ["Person"] * 60, "to me, Person and 59 others<"),
         (["Amara"] * 2, "to Amara and 1 other<"),
+        (["Meera"], "to Meera Aas<"),
+        (["Me"], "to Me Aas<"),
     ],
 )
 def test_the_line_of_recipients_says_how_many_it_does_not_name(alice: Somebody, to: list[str], words: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import MailAccount
+from tests.servers.ops_rig import account, box, spots
 from tests.servers.sync_rig import check, check_summaries, forbid, lock, message, on_server, other_client, sync
-from tests.servers.test_sync_ops import account, box, spots
 from tests.support.dovecot import Dovecot
 from webmail.models import Action, Flag, MailboxThread, Placement, RemoteOp
 from webmail.protocols import imap_change

@@ -5,40 +5,27 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import MailAccount
-from tests.servers.sync_rig import check, check_summaries, forbid, here, lock, on_server, other_client, sync
-from tests.servers.test_sync_ops import account, box, spots
+from tests.servers.ops_rig import (
+    LACKING,
+    account,
+    box,
+    hold,
+    let_go,
+    lying,
+    move,
+    name_no_uids,
+    renumber,
+    spots,
+)
+from tests.servers.sync_rig import check, check_summaries, forbid, here, on_server, other_client, sync
 from tests.support.dovecot import Dovecot
-from webmail.models import Action, Flag, Mailbox, Placement, RemoteOp
+from webmail.models import Flag, Mailbox, Placement, RemoteOp
 from webmail.protocols import imap_change
 from webmail.protocols.errors import CommandFailed
-from webmail.protocols.values import MoveResult
-from webmail.services import actions, keywords, targets, undo
-from webmail.services.ops import Spot
+from webmail.services import actions, keywords, undo
 
 __all__ = ["account"]
 pytestmark = pytest.mark.django_db(transaction=True)
-LACKING = {"QRESYNC": [], "CONDSTORE": ["QRESYNC"], "plain": ["QRESYNC", "CONDSTORE"]}
-
-
-def lying(account: MailAccount, role: str) -> list[Spot]:
-    return lock(targets.in_mailbox(account.user, box(account, role)))
-
-
-def move(account: MailAccount, chosen: list[Spot], role: str) -> Action:
-    return actions.move(account.user, "move", chosen, box(account, role))
-
-
-def hold() -> None:
-    """What waits goes on waiting."""
-    RemoteOp.objects.filter(state="queued").update(not_before="2099-01-01T00:00Z")
-
-
-def let_go() -> None:
-    RemoteOp.objects.filter(state="queued").update(not_before=None)
-
-
-def renumber(dovecot: Dovecot, account: MailAccount, name: str = "INBOX", *, validity: int = 77) -> None:
-    dovecot.doveadm("mailbox", "update", "-u", account.address, "--uid-validity", str(validity), name)
 
 
 def live(account: MailAccount, role: str) -> int:
@@ -182,13 +169,7 @@ def test_mail_deleted_for_good_does_not_reappear_where_the_server_names_no_new_u
     dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server without UIDPLUS: the move to Trash is done, and which message it is there must be found out."""
-    carry = imap_change.move
-
-    def silent(*args: object) -> MoveResult:
-        carry(*args)  # type: ignore[arg-type]  # passed on as it came
-        return MoveResult()
-
-    monkeypatch.setattr(imap_change, "move", silent)
+    name_no_uids(monkeypatch)
     actions.delete(account.user, spots(account, 1, 2))
     action = actions.delete(account.user, lying(account, "trash"))
     RemoteOp.objects.filter(kind="expunge").update(not_before="2099-01-01T00:00Z")
@@ -206,13 +187,7 @@ def test_mail_deleted_for_good_does_not_reappear_where_the_server_names_no_new_u
 def test_what_is_moved_on_does_not_reappear_where_the_server_names_no_new_uids(
     dovecot: Dovecot, account: MailAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    carry = imap_change.move
-
-    def silent(*args: object) -> MoveResult:
-        carry(*args)  # type: ignore[arg-type]  # passed on as it came
-        return MoveResult()
-
-    monkeypatch.setattr(imap_change, "move", silent)
+    name_no_uids(monkeypatch)
     move(account, spots(account, 1, 2), "archive")
     move(account, lying(account, "archive"), "junk")
     RemoteOp.objects.filter(destination=box(account, "junk")).update(not_before="2099-01-01T00:00Z")

@@ -7,35 +7,19 @@ from typing import Any
 import pytest
 
 from accounts.models import MailAccount
-from tests.servers.sync_rig import check, forbid, here, imap_account, lock, message, on_server, other_client, sync
+from tests.servers.ops_rig import account, box, spots
+from tests.servers.sync_rig import check, forbid, here, lock, on_server, other_client, sync
 from tests.support.dovecot import Dovecot
 from webmail.models import Flag, Mailbox, Placement, RemoteOp
 from webmail.protocols import imap_change
 from webmail.protocols.errors import CommandFailed, ConnectionLost
 from webmail.protocols.values import MoveResult
 from webmail.services import actions, targets, undo
-from webmail.services.ops import Spot
 from webmail.sync import failpoints
 from webmail.sync.account import sync_account
 
+__all__ = ["account"]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def account(dovecot: Dovecot) -> MailAccount:
-    made = imap_account(dovecot)
-    dovecot.load_maildir(made.address, [message(n) for n in range(60)])
-    sync(made)
-    return made
-
-
-def box(account: MailAccount, role: str) -> Mailbox:
-    return Mailbox.objects.get(account=account, role=role)
-
-
-def spots(account: MailAccount, *uids: int) -> list[Spot]:
-    rows = targets.in_mailbox(account.user, box(account, "inbox"))
-    return lock(rows.filter(uid__in=uids))
 
 
 def test_marks_reach_the_server(dovecot: Dovecot, account: MailAccount) -> None:

@@ -5,32 +5,18 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import MailAccount
+from tests.servers.ops_rig import LACKING, account, box, lying, move, spots, star
 from tests.servers.sync_rig import check, check_summaries, forbid, here, lock, on_server, other_client, sync
-from tests.servers.test_sync_ops import account, box, spots
 from tests.support.dovecot import Dovecot
-from webmail.models import Action, Flag, Mailbox, Placement, RemoteOp
+from webmail.models import Flag, Mailbox, Placement, RemoteOp
 from webmail.protocols import imap_change
 from webmail.protocols.errors import ConnectionLost
 from webmail.services import actions, targets, undo
-from webmail.services.ops import Spot
 from webmail.sync import failpoints
 from webmail.sync.account import sync_account
 
 __all__ = ["account"]
 pytestmark = pytest.mark.django_db(transaction=True)
-LACKING = {"QRESYNC": [], "CONDSTORE": ["QRESYNC"], "plain": ["QRESYNC", "CONDSTORE"]}
-
-
-def lying(account: MailAccount, role: str) -> list[Spot]:
-    return lock(targets.in_mailbox(account.user, box(account, role)))
-
-
-def move(account: MailAccount, chosen: list[Spot], role: str) -> Action:
-    return actions.move(account.user, "move", chosen, box(account, role))
-
-
-def star(account: MailAccount, chosen: list[Spot]) -> Action:
-    return actions.change_flags(account.user, "star", chosen, set_=Flag.FLAGGED, clear=0)
 
 
 def test_a_star_given_after_a_move_survives_undo_of_the_move(dovecot: Dovecot, account: MailAccount) -> None:

@@ -6,11 +6,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import MailAccount
-from tests.servers.sync_rig import check, imap_account, lock, message, sync
+from tests.servers.ops_rig import box, lying, move, renumber, spots, star
+from tests.servers.sync_rig import check, imap_account, message, sync
 from tests.support.dovecot import Dovecot
 from webmail.models import Flag, Mailbox, RemoteOp
-from webmail.services import actions, mailboxes, targets
-from webmail.services.ops import Spot
+from webmail.services import actions, mailboxes
 from webmail.sync import plan
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,19 +25,11 @@ def account(dovecot: Dovecot) -> MailAccount:
     return made
 
 
-def box(account: MailAccount, role: str) -> Mailbox:
-    return Mailbox.objects.get(account=account, role=role)
-
-
-def spots(account: MailAccount, *uids: int) -> list[Spot]:
-    return lock(targets.in_mailbox(account.user, box(account, "inbox")).filter(uid__in=uids))
-
-
 def restless(dovecot: Dovecot, account: MailAccount) -> None:
     """INBOX was numbered anew too often today: only its newest page is read again."""
     often = [timezone.now()] * (Mailbox.RENUMBERED_AT_MOST + 1)
     Mailbox.objects.filter(pk=box(account, "inbox").pk).update(renumbered_at=often)
-    dovecot.doveadm("mailbox", "update", "-u", account.address, "--uid-validity", "77", "INBOX")
+    renumber(dovecot, account)
 
 
 def settle(account: MailAccount) -> None:
@@ -48,9 +40,9 @@ def settle(account: MailAccount) -> None:
 
 def test_what_comes_behind_a_message_that_is_waited_for_waits_too(dovecot: Dovecot, account: MailAccount) -> None:
     old = spots(account, 1)
-    actions.change_flags(account.user, "star", old, set_=Flag.FLAGGED, clear=0)
-    actions.move(account.user, "move", old, box(account, "archive"))
-    moved = lock(targets.in_mailbox(account.user, box(account, "archive")))
+    star(account, old)
+    move(account, old, "archive")
+    moved = lying(account, "archive")
     actions.change_flags(account.user, "read", moved, set_=Flag.SEEN, clear=0)
     actions.copy(account.user, moved, box(account, "junk"))
     restless(dovecot, account)
@@ -65,7 +57,7 @@ def test_what_comes_behind_a_message_that_is_waited_for_waits_too(dovecot: Dovec
 def test_what_could_have_been_done_in_a_restless_mailbox_is_owed(dovecot: Dovecot, account: MailAccount) -> None:
     restless(dovecot, account)
     settle(account)
-    actions.change_flags(account.user, "star", spots(account, MAIL), set_=Flag.FLAGGED, clear=0)
+    star(account, spots(account, MAIL))
     RemoteOp.objects.update(not_before="2099-01-01T00:00Z", error="waits for its messages")
     with pytest.raises(AssertionError):
         check(dovecot, account)
@@ -74,7 +66,7 @@ def test_what_could_have_been_done_in_a_restless_mailbox_is_owed(dovecot: Doveco
 
 
 def test_a_folder_that_is_made_and_deleted_meanwhile_is_owed(dovecot: Dovecot, account: MailAccount) -> None:
-    actions.change_flags(account.user, "star", spots(account, 1), set_=Flag.FLAGGED, clear=0)
+    star(account, spots(account, 1))
     restless(dovecot, account)
     settle(account)
     mailboxes.create(account.user, account, "New")

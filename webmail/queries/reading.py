@@ -295,11 +295,14 @@ def _to_words(people: dict[str, list[list[str]]], own: frozenset[str]) -> str:
     """ "to me, Amara, Bo and 57 others": the first few by name."""
     recipients: dict[str, list[str]] = {}
     for name, address, *_ in people.get("to", []) + people.get("cc", []):
+        if not (name or address):
+            continue
         recipients.setdefault(address.lower() or name, [name, address])
     if not recipients:
         return gettext("to nobody named")
-    names = sender_words([*recipients.values()], own)
-    words = gettext("to %s") % names.replace(gettext("Me"), gettext("me"))
+    alone = len(recipients) == 1 and next(iter(recipients)) in own
+    names = gettext("me") if alone else sender_words([*recipients.values()], own)
+    words = gettext("to %s") % names
     others = len(recipients) - names.count(", ") - 1  # some have the same first name
     return words + (" " + ngettext("and %d other", "and %d others", others) % others if others > 0 else "")
 
