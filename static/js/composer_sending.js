@@ -5,7 +5,8 @@ import { toast } from "./toasts.js";
 const NS = "http://www.w3.org/2000/svg";
 const ROUND = 2 * Math.PI * 7;
 
-export function sending({ text, undo_url: undo, seconds, until }) {
+export function sending({ text, undo_url: undo, seconds, until, waits }) {
+  if (waits) return toast({ text, undo_url: undo, seconds });
   const left = until ? Math.round((until - Date.now()) / 1000) : seconds;
   if (!undo || left <= 0) return toast({ text, seconds: 5 });
   toast({ text: `${text}…`, undo_url: undo, seconds: left });

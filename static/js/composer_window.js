@@ -259,21 +259,23 @@ export class Composer {
     const what = event.submitter?.value ?? "save";
     event.preventDefault();
     if (what === "send") this.send();
+    else if (what.startsWith("schedule")) this.send({ how: what === "schedule" ? `schedule:${this.form.elements.send_at.value}` : what });
     else if (what === "discard") this.discard();
     else if (what.startsWith("remove:")) this.uploads.remove(what.slice(7));
     else if (what === "save") (this.changes++, this.save());
   }
 
-  async send({ sure } = {}) {
+  /** `how`: "send", or "schedule:" and the local time at which it is to leave. */
+  async send({ sure, how = "send" } = {}) {
     if (this.sending) return;
     for (const people of this.people) people.settle();
     const question = !sure && (await this.question());
-    if (question) return this.ask(question);
+    if (question) return this.ask(question, how);
     this.ask("");
     this.busy(true);
     await this.uploads.done();
     clearTimeout(this.timer);
-    const answer = await this.queue(() => this.post("send"));
+    const answer = await this.queue(() => this.post(how));
     this.busy(false);
     if (!answer) return;
     if (!answer.sent) {
@@ -303,13 +305,14 @@ export class Composer {
     return promised && !one(".upload", this.element) ? this.words.noAttachment : "";
   }
 
-  ask(question) {
+  ask(question, how) {
     const place = one(".composer-ask", this.element);
     place.hidden = !question;
     one("p", place).textContent = question;
     if (!question) return;
+    for (const menu of all("details[data-menu][open]", this.element)) menu.open = false;
     const button = one("button", place);
-    button.onclick = () => this.send({ sure: true });
+    button.onclick = () => this.send({ sure: true, how });
     button.focus();
   }
 

@@ -1,6 +1,10 @@
 """Writing and sending through the composer's address: what is kept, refused, frozen and taken back."""
 
 import json
+import zoneinfo
+from datetime import timedelta
+from email import message_from_bytes
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -8,8 +12,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.models import Identity
+from accounts.models import Identity, User
 from tests import factories
 from tests.app.conftest import Somebody
 from webmail import storage
@@ -298,3 +303,52 @@ def test_what_differs_from_what_was_sent_is_kept_and_not_sent(alice: Somebody) -
     late = post(alice, **shared, subject="Second thoughts")
     assert late.status_code == 422
     assert (Outgoing.objects.count(), Draft.objects.get(closed_at=None).subject) == (1, "Second thoughts")
+
+
+@pytest.fixture
+def in_berlin(alice: Somebody) -> Somebody:
+    User.objects.filter(pk=alice.user.pk).update(time_zone="Europe/Berlin")
+    return alice
+
+
+def test_a_message_is_scheduled_in_the_zone_of_its_writer_and_dated_by_when_it_leaves(in_berlin: Somebody) -> None:
+    day = timezone.now().date() + timedelta(days=3)
+    sent = told(post(in_berlin, do=f"schedule:{day}T08:00"))
+    outgoing = Outgoing.objects.get(pk=sent["sent"])
+    local = outgoing.send_after.astimezone(zoneinfo.ZoneInfo("Europe/Berlin"))
+    assert (local.date(), local.hour, outgoing.scheduled, sent["waits"]) == (day, 8, True, True)
+    wire = message_from_bytes(storage.read(in_berlin.account.pk, outgoing.digest))
+    assert parsedate_to_datetime(wire["Date"]) == outgoing.send_after
+    assert ", 08:00" in sent["text"]
+    in_berlin.client.post(sent["undo_url"])
+    assert (Outgoing.objects.get().state, Draft.objects.get().closed_at) == (Outgoing.State.CANCELLED, None)
+
+
+def test_the_form_without_scripting_schedules_by_its_field(alice: Somebody) -> None:
+    day = timezone.now().date() + timedelta(days=3)
+    answer = alice.client.post(COMPOSE, fields(alice, do="schedule", send_at=f"{day}T18:30"))
+    outgoing = Outgoing.objects.get()
+    assert answer["Location"] == reverse("mail:outgoing", args=[outgoing.pk])
+    page = alice.client.get(answer["Location"]).content.decode()
+    assert "waits for its time" in page
+    assert "18:30" in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("2020-01-01T08:00", "has passed"),
+        ("2999-01-01T08:00", "more than a year"),
+        ("", "Choose a day and a time"),
+        ("soon", "Choose a day and a time"),
+        ("2027-03-28T02:30", "couldn’t be interpreted in time zone Europe/Berlin"),  # the clock jumps over it
+    ],
+)
+def test_a_time_that_cannot_be_is_refused_beside_its_field(in_berlin: Somebody, typed: str, words: str) -> None:
+    answer = post(in_berlin, do=f"schedule:{typed}")
+    assert answer.status_code == 422
+    assert words in told(answer)["errors"]["send_at"]
+    page = in_berlin.client.post(COMPOSE, fields(in_berlin, do="schedule", send_at=typed)).content.decode()
+    assert words in page
+    assert not Outgoing.objects.exists()
+    assert Draft.objects.filter(subject="Proofs", closed_at=None).exists()

@@ -1,7 +1,10 @@
 """The outbox: each state in words, and the decisions that a person may take in it."""
 
 from datetime import timedelta
+from email import message_from_bytes
+from email.utils import parsedate_to_datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
@@ -9,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Identity
 from tests.app.conftest import Somebody
+from webmail import storage
 from webmail.models import Draft, Outgoing, OutgoingRecipient
 
 State = Outgoing.State
@@ -131,3 +135,49 @@ def test_the_list_costs_the_same_however_long_it_is(alice: Somebody, django_asse
         outgoing(alice, State.QUEUED)
     with django_assert_max_num_queries(9):
         alice.client.get(reverse("mail:outbox"))
+
+
+def scheduled(who: Somebody) -> Outgoing:
+    day = timezone.now().date() + timedelta(days=3)
+    identity = Identity.objects.get(account=who.account)
+    typed = {
+        "identity": identity.pk,
+        "to": "amara@pier4.example",
+        "subject": "Proofs",
+        "format": "html",
+        "html": "<p>a",
+    }
+    who.client.post(reverse("mail:compose"), typed | {"do": f"schedule:{day}T08:00"})
+    return Outgoing.objects.get()
+
+
+def test_what_waits_for_its_time_can_leave_now_with_todays_date(alice: Somebody) -> None:
+    made = scheduled(alice)
+    assert f'{reverse("mail:outgoing_do", args=[made.pk, "now"])}"' in read(alice, made)
+    answer = alice.client.post(reverse("mail:outgoing_do", args=[made.pk, "now"]))
+    made.refresh_from_db()
+    fresh = Outgoing.objects.exclude(pk=made.pk).get()
+    assert answer["Location"] == reverse("mail:outgoing", args=[fresh.pk])
+    assert (made.state, fresh.state, fresh.scheduled) == (State.CANCELLED, State.QUEUED, False)
+    assert fresh.send_after < timezone.now() + timedelta(minutes=1)
+    dated = parsedate_to_datetime(message_from_bytes(storage.read(alice.account.pk, fresh.digest))["Date"])
+    assert abs(dated - timezone.now()) < timedelta(minutes=1)
+    assert fresh.message_id != made.message_id
+
+
+def test_what_a_worker_has_claimed_is_not_sent_a_second_time(alice: Somebody) -> None:
+    made = scheduled(alice)
+    Outgoing.objects.update(state=State.SENDING, claim=uuid4())
+    alice.client.post(reverse("mail:outgoing_do", args=[made.pk, "now"]))
+    assert Outgoing.objects.get().state == State.SENDING
+
+
+def test_what_cannot_leave_now_waits_as_before(alice: Somebody) -> None:
+    made = scheduled(alice)
+    Identity.objects.update(verified_at=None)
+    answer = alice.client.post(reverse("mail:outgoing_do", args=[made.pk, "now"]), follow=True)
+    assert "Choose an address to write from" in answer.content.decode()
+    made.refresh_from_db()
+    assert (made.state, Outgoing.objects.count()) == (State.QUEUED, 1)
+    assert made.draft is not None
+    assert made.draft.closed_at is not None

@@ -215,3 +215,27 @@ def test_one_writes_and_sends_without_scripting(live: Live, maren: User, open_pa
     page.get_by_role("button", name="Take it back").click()
     expect(page.get_by_label("Message", exact=True)).to_have_value("No scripts here.")
     assert Outgoing.objects.get().state == Outgoing.State.CANCELLED
+
+
+def test_a_message_leaves_later_by_the_menu_beside_send(
+    live: Live, maren: User, page: Page, axe: CheckAxe, screenshot: Screenshot
+) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    page.get_by_role("combobox", name="To").fill("amara@pier4.example,")
+    page.get_by_label("Subject").fill("Proofs")
+    write(page, "For tomorrow.")
+    page.locator('summary[aria-label="Send later"]').click()
+    expect(page.get_by_role("button", name="Tomorrow morning")).to_be_visible()
+    axe(page)
+    screenshot(page, "compose-later")
+    page.get_by_role("button", name="Schedule").click()
+    expect(page.locator('[data-error="send_at"]')).to_contain_text("Choose a day and a time")
+    page.get_by_role("button", name="Tomorrow morning").click()
+    expect(page.locator(".toast")).to_contain_text("08:00")
+    made = Outgoing.objects.get()
+    assert (made.scheduled, timezone.localtime(made.send_after).hour) == (True, 8)
+    page.goto(f"{live.url}/outbox/{made.pk}/")
+    page.get_by_role("button", name="Edit or change the time").click()
+    expect(page.locator(".composer-title")).to_have_text("Proofs")
+    assert Outgoing.objects.get().state == Outgoing.State.CANCELLED

@@ -1,8 +1,10 @@
 """What a composer posts. Anything it does not name is ignored (security S44)."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Identity, User
@@ -13,6 +15,7 @@ from webmail.services.drafts import Fields
 
 from .lines import BodyField, LineField, one_line
 
+FURTHEST = timedelta(days=366)
 HEADERS = ("to", "cc", "bcc", "subject")
 
 
@@ -67,6 +70,23 @@ class ComposeForm(forms.Form):
             text="" if rich else text,
             plain=not rich,
         )
+
+
+class SendTimeForm(forms.Form):
+    """When a message is to leave, in the person's own time zone."""
+
+    send_at = forms.DateTimeField(
+        input_formats=["%Y-%m-%dT%H:%M"],
+        error_messages={"required": _("Choose a day and a time."), "invalid": _("Choose a day and a time.")},
+    )
+
+    def clean_send_at(self) -> datetime:
+        chosen: datetime = self.cleaned_data["send_at"]
+        if chosen <= timezone.now():
+            raise forms.ValidationError(_("That time has passed. Choose a later one."))
+        if chosen > timezone.now() + FURTHEST:
+            raise forms.ValidationError(_("That is more than a year ahead. Choose an earlier time."))
+        return chosen
 
 
 def same_text(one: str, other: str) -> bool:

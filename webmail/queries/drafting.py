@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from accounts.models import User
@@ -11,6 +12,7 @@ from webmail.models import Draft, Flag, Message, MessageBody, Placement
 
 from . import access, offered
 from .composing import Opening
+from .sending_times import SendingTime, sending_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,11 @@ class Sheet:
     files: tuple[FileChip, ...] = ()
     saved_at: datetime | None = None
     errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def sending_times(self) -> tuple[SendingTime, ...]:
+        """When it could leave instead of now."""
+        return sending_times(timezone.localtime())
 
     @property
     def problem(self) -> str:

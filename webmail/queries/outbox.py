@@ -172,7 +172,7 @@ def _row_words(outgoing: Outgoing, people: list[OutgoingRecipient]) -> str:
     if outgoing.state == State.DEFERRED:
         return _("Server busy, next try at %s") % _clock(outgoing.send_after)
     if _waits(outgoing):
-        return _("Leaves %s") % _day(outgoing.send_after)
+        return _("Leaves %s") % day_and_time(outgoing.send_after)
     words: dict[str, str] = {
         State.FAILED: _("Refused, nobody has it"),
         State.UNKNOWN: _("May have been sent"),
@@ -194,7 +194,7 @@ def _told(outgoing: Outgoing, people: list[OutgoingRecipient]) -> tuple[str, str
             % {"host": host, "when": when},
         )
     if _waits(outgoing):
-        return _("The message waits for its time"), _("It leaves %s.") % _day(outgoing.send_after)
+        return _("The message waits for its time"), _("It leaves %s.") % day_and_time(outgoing.send_after)
     texts: dict[str, tuple[str, str]] = {
         State.FAILED: _failed(outgoing, host),
         State.UNKNOWN: (
@@ -297,6 +297,8 @@ def _actions(outgoing: Outgoing, people: list[OutgoingRecipient]) -> tuple[OutAc
         and outgoing.claim is None
         and (writable or MessageAnswer.objects.filter(outgoing=outgoing).exists())
     ):
+        if _waits(outgoing):
+            return OutAction("edit", _("Edit or change the time"), main=True), OutAction("now", _("Send now"))
         return (OutAction("undo", _("Take it back"), main=True),)
     return ()
 
@@ -312,7 +314,8 @@ def _clock(at: datetime | None) -> str:
     return time_format(timezone.localtime(at), "H:i") if at else ""
 
 
-def _day(at: datetime) -> str:
+def day_and_time(at: datetime) -> str:
+    """In the reader's zone, as it stands after “Leaves”."""
     local = timezone.localtime(at)
     clock = time_format(local, "H:i")
     if local.date() == timezone.localdate():

@@ -52,9 +52,12 @@ class _People:
 
 
 def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
-    """Freezes the draft into bytes, envelope and Message-ID; raises NotReady and leaves the draft as it was."""
+    """Freezes the draft into bytes, envelope and Message-ID; raises NotReady and leaves the draft as it was.
+
+    With ``send_after`` it waits until then, and says that it was written then.
+    """
     people = _check(draft)
-    composition = _composition(draft, people)
+    composition = _composition(draft, people, send_after)
     try:
         digest, size = _store(draft, composition, keep_bcc=False)
         sent_copy, _size = _store(draft, composition, keep_bcc=True) if people.bcc else (digest, size)
@@ -105,6 +108,16 @@ def take_back(outgoing: Outgoing) -> Draft | None:
     drafts.reopen(outgoing.draft)
     live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk)
     return outgoing.draft
+
+
+@transaction.atomic
+def send_now(outgoing: Outgoing) -> Outgoing | None:
+    """What waits for its time is frozen anew, with today's date, and leaves; None when it is too late for that.
+
+    Raises NotReady, and then it waits as before.
+    """
+    draft = take_back(outgoing) if outgoing.scheduled else None
+    return submit(draft) if draft is not None else None
 
 
 @transaction.atomic
@@ -176,7 +189,7 @@ def _wrong(typed: str, found: Sequence[Address]) -> str:
     return typed.strip()[:60] if typed.strip(" ,;") and not found else ""
 
 
-def _composition(draft: Draft, people: _People) -> Composition:
+def _composition(draft: Draft, people: _People, at: datetime | None) -> Composition:
     identity = draft.identity
     assert identity is not None  # _check saw to it
     original = draft.original if draft.mode in (Draft.Mode.REPLY, Draft.Mode.REPLY_ALL) else None
@@ -189,7 +202,7 @@ def _composition(draft: Draft, people: _People) -> Composition:
         reply_to=(Address(name="", addr_spec=identity.reply_to),) if identity.reply_to else (),
         subject=draft.subject,
         message_id=new_message_id(identity.address.rpartition("@")[2], os.urandom(16)),
-        date=timezone.localtime(),
+        date=timezone.localtime(at),
         boundary_seed=os.urandom(16),
         text=draft.text if draft.plain else None,
         html=html,

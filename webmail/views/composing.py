@@ -4,11 +4,13 @@ A form gets a page back (422 with what is wrong beside the fields), a script tha
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,11 +21,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
-from webmail.forms.composing import HEADERS, ComposeForm
+from webmail.forms.composing import HEADERS, ComposeForm, SendTimeForm
 from webmail.models import Draft, Message, Outgoing, Upload
 from webmail.queries import access, composing, drafting
 from webmail.queries.drafting import Sheet
 from webmail.queries.nav import nav
+from webmail.queries.outbox import day_and_time
 from webmail.render.text import plain_to_html
 from webmail.services import drafts, outbox
 
@@ -31,6 +34,7 @@ from .lists import person, signed_in
 
 _MODES = {Draft.Mode.REPLY, Draft.Mode.REPLY_ALL, Draft.Mode.FORWARD}
 MOST_FILES = 100
+UNDO_SHOWN_SECONDS = 10
 
 
 @login_required
@@ -122,14 +126,24 @@ def _posted(request: HttpRequest, user: User) -> HttpResponse:
         repeated = saved == draft and saved.revision != (form.cleaned_data.get("revision") or 0) + 1
         if not repeated:
             errors |= attach_all(saved, request.FILES.getlist("files"))
-    if do == "send" and beside and draft is not None:
+    at = None
+    if do.startswith("schedule"):
+        at, wrong = _sending_time(do.partition(":")[2] or data.get("send_at", ""))
+        errors |= wrong
+    leaving_now = at is not None or do == "send"
+    if leaving_now and beside and draft is not None:
         errors |= {"": _not_this(draft)}
-    if do == "send" and not errors:
+    if leaving_now and not errors:
         try:
-            return _sent(request, outbox.submit(saved))
+            return _sent(request, outbox.submit(saved, send_after=at))
         except outbox.NotReady as refused:
             errors = refused.errors
     return _answered(request, drafting.of_draft(user, saved), errors, beside=beside, quiet=do == "save")
+
+
+def _sending_time(typed: str) -> tuple[datetime | None, dict[str, str]]:
+    form = SendTimeForm({"send_at": typed})
+    return (form.cleaned_data["send_at"], {}) if form.is_valid() else (None, _words(form))
 
 
 def _not_this(draft: Draft) -> str:
@@ -150,7 +164,7 @@ def _typed(user: User, form: ComposeForm, draft: Draft | None, original: Message
     return replace(base, **headers, revision=revision, text=text, html=html, plain=plain)
 
 
-def _words(form: ComposeForm) -> dict[str, str]:
+def _words(form: Form) -> dict[str, str]:
     return {name: " ".join(str(error) for error in found) for name, found in form.errors.items()}
 
 
@@ -204,13 +218,17 @@ def to_composer(request: HttpRequest, draft: Draft) -> HttpResponse:
     return HttpResponseRedirect(address)
 
 
-def _sent(request: HttpRequest, outgoing: Any) -> HttpResponse:
-    seconds = outgoing.user.undo_send_seconds
+def _sent(request: HttpRequest, outgoing: Outgoing) -> HttpResponse:
+    """``waits``: it leaves later, so that the seconds are only how long Undo is shown."""
     if not wants_data(request):
         return HttpResponseRedirect(reverse("mail:outgoing", args=[outgoing.pk]))
+    told = {"sent": outgoing.pk, "waits": outgoing.scheduled, "seconds": outgoing.user.undo_send_seconds}
     undo = reverse("mail:outgoing_do", args=[outgoing.pk, "undo"])
-    text = _("Sending") if seconds else _("Sent")
-    return JsonResponse({"sent": outgoing.pk, "text": text, "undo_url": undo if seconds else "", "seconds": seconds})
+    if outgoing.scheduled:
+        text = _("Leaves %s") % day_and_time(outgoing.send_after)
+        return JsonResponse(told | {"text": text, "undo_url": undo, "seconds": UNDO_SHOWN_SECONDS})
+    seconds = told["seconds"]
+    return JsonResponse(told | {"text": _("Sending") if seconds else _("Sent"), "undo_url": undo if seconds else ""})
 
 
 def _answered(

@@ -53,10 +53,12 @@ def _page(request: HttpRequest, chosen: Outgoing | None) -> HttpResponse:
 @login_required
 @require_POST
 def decide(request: HttpRequest, outgoing_id: int, do: str) -> HttpResponse:
-    """``do``: undo or edit (back into the composer), retry, settle (mark as sent, or leave it at that)."""
+    """``do``: undo or edit (back into the composer), now, retry, settle (mark as sent, or leave it at that)."""
     outgoing = access.outgoing(signed_in(request), outgoing_id)
     if do == "undo" and outgoing.draft_id is None and handing.recall(outgoing):
         return back_to(request, reverse("mail:outbox"))
+    if do == "now":
+        return _at_once(request, outgoing)
     if do in ("undo", "edit"):
         return _back(request, outgoing, outbox.take_back(outgoing))
     decision = _DECISIONS.get(do)
@@ -77,6 +79,20 @@ def _back(request: HttpRequest, outgoing: Outgoing, draft: Draft | None) -> Http
     if draft is not None:
         return to_composer(request, draft)
     return _told(request, _("It has left already and cannot be taken back"), _place(outgoing))
+
+
+def _at_once(request: HttpRequest, outgoing: Outgoing) -> HttpResponse:
+    try:
+        sent = outbox.send_now(outgoing)
+    except outbox.NotReady as refused:
+        return _told(request, " ".join(refused.errors.values()), _place(outgoing))
+    if sent is None:
+        return _told(request, _("It has left already"), _place(outgoing))
+    undo = reverse("mail:outgoing_do", args=[sent.pk, "undo"]) if sent.user.undo_send_seconds else ""
+    if getattr(request, "htmx", None):
+        return toast(HttpResponse(status=204), _("Sending"), undo_url=undo)
+    messages.info(request, _("Sending"), extra_tags=undo)
+    return HttpResponseRedirect(_place(sent))
 
 
 def _told(request: HttpRequest, text: str, place: str) -> HttpResponse:
