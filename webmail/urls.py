@@ -67,6 +67,7 @@ mail = [
     path("compose/editor/", composer_parts.editor, name="editor"),
     path("compose/people/", composer_parts.suggestions, name="people"),
     path("compose/<int:draft_id>/files/", composer_parts.files, name="draft_files"),
+    path("compose/<int:draft_id>/files/<int:upload_id>/", composer_parts.file, name="draft_file"),
     path("compose/<int:draft_id>/reopen/", composing.reopen, name="draft_reopen"),
     path("outbox/", outbox.listing, name="outbox"),
     path("outbox/<int:outgoing_id>/", outbox.detail, name="outgoing"),

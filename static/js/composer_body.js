@@ -32,6 +32,7 @@ export class Body {
     this.area.after(this.frame);
     return new Promise((resolve) => {
       this.frame.addEventListener("load", () => {
+        this.ready.then(() => this.showPictures());
         const { port1, port2 } = new MessageChannel();
         this.port = port1;
         port1.onmessage = ({ data }) => (data.kind === "ready" ? resolve() : this.hear(data));
@@ -49,7 +50,7 @@ export class Body {
       this.asked.delete(data.id);
     }
     if (data.kind === "formats") for (const button of all("[aria-pressed][data-format-do]", this.strip)) button.setAttribute("aria-pressed", String(Boolean(data.formats[button.dataset.formatDo])));
-    if (data.kind === "files") composer.uploads.add(data.files);
+    if (data.kind === "files") composer.uploads.add(data.files, { inText: true });
     if (data.kind === "drag") composer.uploads.dragging(true);
     if (data.kind === "key") ({ send: () => composer.send(), close: () => composer.close(), link: () => this.format("link") })[data.key]?.();
     if (data.kind === "focus") for (const menu of all("details[data-menu][open]")) menu.open = false;
@@ -64,6 +65,20 @@ export class Body {
     this.port.postMessage({ kind: "get", id });
     const { html, text } = await answer;
     return { html, text, plain: false };
+  }
+
+  /** Pictures of the text, those of a quoted message included, are fetched by this page and handed in. */
+  async showPictures() {
+    const known = JSON.parse(this.composer.words.pictures || "{}");
+    for (const [cid, url] of Object.entries(known)) {
+      const answer = await fetch(url).catch(() => null);
+      const blob = answer?.ok && (await answer.blob());
+      if (blob?.type.startsWith("image/")) this.port.postMessage({ kind: "picture", cid, blob });
+    }
+  }
+
+  insertPicture(cid, file) {
+    this.port.postMessage({ kind: "insert", cid, blob: file, name: file.name });
   }
 
   focus() {
@@ -141,7 +156,7 @@ export class Body {
 
   /** A toolbar is one stop for Tab; the arrows move inside it. */
   arrows() {
-    const buttons = all("button", this.strip);
+    const buttons = all("button, input", this.strip);
     buttons.forEach((button, at) => (button.tabIndex = at ? -1 : 0));
     this.strip.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

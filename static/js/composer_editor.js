@@ -9,6 +9,7 @@
     FORBID_TAGS: ["style", "form", "input", "textarea", "select", "option", "button", "label", "fieldset", "dialog", "video", "audio", "source", "track", "svg", "math", "template", "slot", "marquee"],
     FORBID_ATTR: ["id", "name", "class", "srcset", "background", "slot", "autofocus", "tabindex", "contenteditable"],
   };
+  const pictures = new Map(); // what a picture's address in the message shows here
   let port = null;
   let editor = null;
 
@@ -19,7 +20,8 @@
     const fragment = DOMPurify.sanitize(html, CLEAN);
     for (const image of fragment.querySelectorAll("img")) {
       image.dataset.src = image.getAttribute("src") ?? "";
-      image.removeAttribute("src");
+      if (pictures.has(image.dataset.src)) image.src = pictures.get(image.dataset.src);
+      else image.removeAttribute("src");
     }
     return document.importNode(fragment, true);
   }
@@ -51,7 +53,21 @@
     link: (on, address) => (address ? editor.makeLink(address) : editor.removeLink()),
   };
 
+  /** The picture comes as octets and is shown from here: this document can ask nobody for it. */
+  function picture(cid, blob) {
+    pictures.set(`cid:${cid}`, URL.createObjectURL(blob));
+    return pictures.get(`cid:${cid}`);
+  }
+
   const HEARD = {
+    picture: ({ cid, blob }) => {
+      const url = picture(cid, blob);
+      for (const image of root.querySelectorAll("img")) if (image.dataset.src === `cid:${cid}`) image.src = url;
+    },
+    insert: ({ cid, blob, name }) => {
+      editor.insertImage(picture(cid, blob), { "data-src": `cid:${cid}`, alt: name });
+      tell("changed");
+    },
     get: ({ id }) => tell("got", { id, html: outward(), text: root.innerText }),
     set: ({ html }) => editor.setHTML(html),
     do: ({ what, value }) => {

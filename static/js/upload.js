@@ -1,6 +1,7 @@
 // Files of a composer: each goes up by its own request with its own progress, one after another, and can be taken off.
 import { all, icon, one } from "./page.js";
 
+const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 const size = (octets) => {
   if (octets < 1000) return `${octets} B`;
   let value = octets / 1000;
@@ -23,6 +24,13 @@ export class Uploads {
       input.value = "";
     });
     input.addEventListener("input", (event) => event.stopPropagation());
+    const pictures = one("[data-picture-input]", composer.element);
+    pictures.addEventListener("change", (event) => {
+      event.stopPropagation();
+      this.add([...pictures.files], { inText: true });
+      pictures.value = "";
+    });
+    pictures.addEventListener("input", (event) => event.stopPropagation());
     this.listen(composer.element);
   }
 
@@ -52,38 +60,46 @@ export class Uploads {
     return this.running;
   }
 
-  add(files) {
+  /** `inText`: they were dropped or pasted into the text, where pictures belong and other files are attached. */
+  add(files, { inText = false } = {}) {
     this.dragging(false);
     for (const file of files) {
+      const inline = inText && PICTURES.includes(file.type);
       const item = this.entry({ name: file.name, size: file.size, kind: file.type.startsWith("image/") ? "image" : "file" });
       this.list.append(item);
-      this.running = this.running.then(() => this.send(file, item));
+      this.running = this.running.then(() => this.send(file, item, inline));
     }
   }
 
-  async send(file, item) {
+  async send(file, item, inline) {
     if (item.dataset.stopped) return;
     const draft = await this.composer.draft();
-    const answer = draft ? await this.post(draft, file, item) : null;
+    const answer = draft ? await this.post(draft, file, item, inline) : null;
     if (answer?.errors?.attachments || !answer?.uploads) {
       item.remove();
       const words = answer?.errors?.attachments ?? this.composer.words.failed.replace("%s", file.name);
       return this.composer.errors({ attachments: words });
     }
+    if (inline) {
+      item.remove();
+      this.composer.body.insertPicture(answer.uploads.findLast((upload) => upload.cid).cid, file);
+      return this.composer.errors({});
+    }
     const known = new Set(all("[data-upload]", this.list).map((one) => one.dataset.upload));
-    const fresh = answer.uploads.find((upload) => !known.has(String(upload.id)) && upload.name && upload.size === file.size) ?? answer.uploads.at(-1);
+    const fresh = answer.uploads.find((upload) => !upload.cid && !known.has(String(upload.id)) && upload.name && upload.size === file.size) ?? answer.uploads.at(-1);
     this.finish(item, fresh);
     this.composer.errors({});
     this.composer.changed();
   }
 
   /** XMLHttpRequest, because fetch tells nothing of what has gone up so far. */
-  post(draft, file, item) {
+  post(draft, file, item, inline) {
     return new Promise((resolve) => {
       const request = new XMLHttpRequest();
       const data = new FormData();
       data.set("csrfmiddlewaretoken", this.composer.form.elements.csrfmiddlewaretoken.value);
       data.append("files", file, file.name || "picture.png");
+      if (inline) data.set("inline", "1");
       request.open("POST", this.composer.words.files.replace("/0/", `/${draft}/`));
       request.setRequestHeader("Accept", "application/json");
       request.responseType = "json";
@@ -112,6 +128,7 @@ export class Uploads {
   /** What the server knows, beside what is still going up. */
   show(uploads) {
     if (!uploads) return;
+    uploads = uploads.filter((upload) => !upload.cid); // pictures of the text are seen there
     const known = new Map(uploads.map((upload) => [String(upload.id), upload]));
     for (const item of all("li", this.list)) {
       if (item.dataset.upload && !known.has(item.dataset.upload)) item.remove();

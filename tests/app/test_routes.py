@@ -95,6 +95,7 @@ OWNED: dict[str, Arguments] = {
     "outgoing": lambda a: [an_outgoing(a).pk],
     "outgoing_do": lambda a: [an_outgoing(a).pk, "retry"],
     "draft_files": lambda a: [a_draft(a).pk],
+    "draft_file": lambda a: [(upload := an_upload(a)).draft_id, upload.pk],
     "draft_reopen": lambda a: [a_draft(a).pk],
     "account": lambda a: [a.account.pk],
     "account_do": lambda a: [a.account.pk, "pause"],

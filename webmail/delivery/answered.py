@@ -19,11 +19,11 @@ def mark(outgoing: Outgoing) -> None:
     """Changes the rows and records the intent for the server, in the caller's transaction."""
     if outgoing.original_id is None:
         return
-    if outgoing.mode == Draft.Mode.NEW:  # handed over about a message, not written in answer to it
+    if outgoing.mode not in Draft.ANSWERS | Draft.FORWARDS:  # handed over about a message, not written in answer to it
         if MessageAnswer.objects.filter(outgoing=outgoing, kind=MessageAnswer.Kind.RECEIPT).exists():
             _mark_receipt(outgoing.original_id)
         return
-    bit = int(Flag.FORWARDED if outgoing.mode == Draft.Mode.FORWARD else Flag.ANSWERED)
+    bit = int(Flag.FORWARDED if outgoing.mode in Draft.FORWARDS else Flag.ANSWERED)
     remote = MailAccount.Protocol.IMAP
     for placement in _locked(outgoing.original_id):
         owed = placement.account.protocol == remote

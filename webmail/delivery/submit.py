@@ -151,8 +151,7 @@ def _judge(outgoing: Outgoing, error: Exception) -> _Verdict:
 
 
 def _again_or_give_up(outgoing: Outgoing, code: str, line: str, *, asked: float | None = None) -> _Verdict:
-    since = outgoing.send_after if outgoing.attempts == 0 else outgoing.created_at
-    again = next_try(timezone.now(), attempts=outgoing.attempts + 1, since=since, asked=asked)
+    again = next_try(timezone.now(), attempts=outgoing.attempts + 1, since=outgoing.due_at, asked=asked)
     return _Verdict(State.DEFERRED if again else State.FAILED, code, line, again)
 
 

@@ -15,7 +15,13 @@ class Draft(models.Model):
         NEW = "new"
         REPLY = "reply"
         REPLY_ALL = "all"
+        REPLY_LIST = "list"
         FORWARD = "forward"
+        FORWARD_FILE = "file"  # the original whole, as an attachment
+        AGAIN = "again"  # its text, people and files once more, as a new message
+
+    ANSWERS = frozenset({Mode.REPLY, Mode.REPLY_ALL, Mode.REPLY_LIST})
+    FORWARDS = frozenset({Mode.FORWARD, Mode.FORWARD_FILE})
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="drafts")
     account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="drafts")
@@ -60,7 +66,7 @@ class Upload(models.Model):
     size = models.BigIntegerField(default=0)
     digest = models.CharField(max_length=64, blank=True)  # empty: still on the mail server, see source
     source = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="+")  # forwarded from here
-    source_path = models.CharField(max_length=100, blank=True)
+    source_path = models.CharField(max_length=100, blank=True)  # empty with a source: all of that message
     content_id = models.CharField(max_length=255, blank=True)  # set for pictures inside the text
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Identity, MailAccount, User
@@ -55,6 +56,7 @@ class Outgoing(models.Model):
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
     phase = models.CharField(max_length=9, choices=Phase.choices, default=Phase.NONE, blank=True)
     send_after = models.DateTimeField()
+    due_at = models.DateTimeField(default=timezone.now)  # first meant to leave: tries are given up so long after
     scheduled = models.BooleanField(default=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     claim = models.UUIDField(null=True)

@@ -10,8 +10,10 @@ from django.utils.translation import gettext
 from accounts.models import Identity, User
 from webmail.mime.addresses import Address, format_address
 from webmail.mime.threads import base_subject
+from webmail.mime.unsubscribe import ways_out
 from webmail.models import Draft, Message, MessageBody
-from webmail.render.compose import clean_for_editor, plain_lines, quote_html, quote_plain
+from webmail.render.compose import plain_lines, quote_html, quote_plain, with_own_pictures
+from webmail.render.headers import PICTURES
 from webmail.render.values import CleanHtml
 
 from . import access
@@ -27,6 +29,7 @@ class Opening:
     original: Message | None = None
     to: str = ""
     cc: str = ""
+    bcc: str = ""
     subject: str = ""
     html: str = ""
 
@@ -37,12 +40,16 @@ def blank(user: User, *, to: str = "", subject: str = "") -> Opening:
 
 
 def answer(user: User, original: Message, mode: str) -> Opening:
-    """A reply, reply to all, or forward of the message, from the address it was written to."""
+    """A reply, to the sender, all or the list, or a forward of the message, from the address it was written to."""
     identity = identity_for(user, original)
     own = own_addresses(user)
-    to, cc = (
-        ([], []) if mode == Draft.Mode.FORWARD else _recipients(original, own, everyone=mode == Draft.Mode.REPLY_ALL)
-    )
+    to: list[list[str]] = []
+    cc: list[list[str]] = []
+    if mode == Draft.Mode.REPLY_LIST and (address := list_address(original)):
+        to = [["", address]]
+    elif mode not in Draft.FORWARDS:
+        to, cc = _recipients(original, own, everyone=mode != Draft.Mode.REPLY)
+    quote = "" if mode == Draft.Mode.FORWARD_FILE else _quote(original, mode)
     return Opening(
         identity=identity,
         mode=mode,
@@ -50,8 +57,45 @@ def answer(user: User, original: Message, mode: str) -> Opening:
         to=format_people(to),
         cc=format_people(cc),
         subject=_subject(original.subject, mode),
-        html=_signature(identity) + _quote(original, mode),
+        html=_signature(identity) + quote,
     )
+
+
+def again(user: User, original: Message) -> Opening:
+    """The message once more as a new one: its people, subject, text and files."""
+    people = original.people
+    body = MessageBody.objects.filter(message=original, state=MessageBody.State.HERE).first()
+    if body is not None and body.has_html:
+        html = with_own_pictures(body.clean_html, own_pictures(original, body))
+    else:
+        html = plain_lines(body.text if body else "")
+    return Opening(
+        identity=identity_for(user, original),
+        mode=Draft.Mode.AGAIN,
+        original=original,
+        to=format_people(people.get("to", [])),
+        cc=format_people(people.get("cc", [])),
+        bcc=format_people(people.get("bcc", [])),
+        subject=original.subject,
+        html=html,
+    )
+
+
+def list_address(original: Message) -> str:
+    """Where the mailing list takes mail (List-Post, RFC 2369 section 3.4); "" where there is none."""
+    letter = ways_out(original.extra.get("list_post", "")).letter
+    return letter.to if letter is not None else ""
+
+
+def content_id(message_id: int, path: str) -> str:
+    """What a picture of a message is called in answers to it. Its own name was chosen by a stranger."""
+    return f"{path}.{message_id}@mailroom"
+
+
+def own_pictures(original: Message, body: MessageBody) -> dict[str, str]:
+    """By the relative URL in the stored text: the content ids of the message's own pictures."""
+    shown = (part["path"] for part in body.parts if part["type"] in PICTURES)
+    return {f"c/{path}": content_id(original.pk, path) for path in shown}
 
 
 def go_on(user: User, original: Message) -> Draft | Opening:
@@ -60,15 +104,7 @@ def go_on(user: User, original: Message) -> Draft | Opening:
     known = ours.exclude(message_id="").order_by("-updated_at").first()
     if known is not None:
         return known
-    people = original.people
-    body = MessageBody.objects.filter(message=original, state=MessageBody.State.HERE).first()
-    return Opening(
-        identity=identity_for(user, original),
-        to=format_people(people.get("to", [])),
-        cc=format_people(people.get("cc", [])),
-        subject=original.subject,
-        html=clean_for_editor(body.clean_html) if body and body.has_html else plain_lines(body.text if body else ""),
-    )
+    return again(user, original)
 
 
 def identity_for(user: User, original: Message) -> Identity | None:
@@ -106,7 +142,7 @@ def _once(pairs: list[list[str]], without: frozenset[str]) -> list[list[str]]:
 
 def _subject(subject: str, mode: str) -> str:
     base, _ = base_subject(subject)
-    return f"{'Fwd' if mode == Draft.Mode.FORWARD else 'Re'}: {base or subject}".strip()
+    return f"{'Fwd' if mode in Draft.FORWARDS else 'Re'}: {base or subject}".strip()
 
 
 def _signature(identity: Identity | None) -> str:
@@ -120,7 +156,7 @@ def _quote(original: Message, mode: str) -> str:
     body = MessageBody.objects.filter(message=original, state=MessageBody.State.HERE).first()
     attribution = _attribution(original, mode)
     if body is not None and body.has_html:
-        return quote_html(CleanHtml(html=body.clean_html), attribution)
+        return quote_html(CleanHtml(html=body.clean_html), attribution, pictures=own_pictures(original, body))
     return quote_plain(body.text if body else original.snippet, attribution)
 
 

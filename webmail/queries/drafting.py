@@ -1,8 +1,10 @@
 """What a composer shows, as one value, whether it opens afresh or goes on with a saved draft."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -11,7 +13,7 @@ from webmail.mime.html_text import html_to_text
 from webmail.models import Draft, Flag, Message, MessageBody, Placement
 
 from . import access, offered
-from .composing import Opening
+from .composing import Opening, content_id
 from .sending_times import SendingTime, sending_times
 
 
@@ -22,6 +24,7 @@ class FileChip:
     size: int
     kind: str
     content_id: str = ""
+    url: str = ""  # where the composer gets it from, for pictures of the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,18 @@ class Sheet:
         return self.errors.get("") or self.errors.get("__all__", "") or self.errors.get("html", "")
 
     @property
+    def pictures(self) -> str:
+        """Where the pictures of the text are, by the content id that stands there, as JSON."""
+        return json.dumps({file.content_id: file.url for file in self.files if file.content_id})
+
+    @property
     def title(self) -> str:
         titles: dict[str, str] = {
             Draft.Mode.REPLY: gettext("Reply"),
             Draft.Mode.REPLY_ALL: gettext("Reply to all"),
+            Draft.Mode.REPLY_LIST: gettext("Reply to the list"),
             Draft.Mode.FORWARD: gettext("Forward"),
+            Draft.Mode.FORWARD_FILE: gettext("Forward"),
         }
         return self.subject or titles.get(self.mode) or gettext("New message")
 
@@ -80,6 +90,7 @@ def of_opening(user: User, opening: Opening) -> Sheet:
         original=opening.original.pk if opening.original else 0,
         to=opening.to,
         cc=opening.cc,
+        bcc=opening.bcc,
         subject=opening.subject,
         html=opening.html,
         text=html_to_text(opening.html),
@@ -114,7 +125,14 @@ def choices(user: User) -> tuple[FromChoice, ...]:
 
 def files(draft: Draft) -> tuple[FileChip, ...]:
     return tuple(
-        FileChip(upload.pk, upload.filename, upload.size, _kind(upload.content_type), upload.content_id)
+        FileChip(
+            upload.pk,
+            upload.filename,
+            upload.size,
+            _kind(upload.content_type),
+            upload.content_id,
+            reverse("mail:draft_file", args=[draft.pk, upload.pk]) if upload.content_id else "",
+        )
         for upload in draft.uploads.all()
     )
 
@@ -126,14 +144,25 @@ def is_draft(message: Message) -> bool:
 
 
 def _original_files(opening: Opening) -> tuple[FileChip, ...]:
-    """What a forward will carry once it is saved, shown before."""
-    if opening.mode != Draft.Mode.FORWARD or opening.original is None:
+    """What a forward will carry once it is saved, and what a quote shows, before there is a draft."""
+    original, mode = opening.original, opening.mode
+    if original is None:
         return ()
-    body = MessageBody.objects.filter(message=opening.original).first()
-    return tuple(
-        FileChip(0, part["filename"] or gettext("attachment"), part["size"], _kind(part["type"]))
-        for part in (offered.files(body) if body else [])
-    )
+    if mode == Draft.Mode.FORWARD_FILE:
+        return (FileChip(0, f"{original.subject.strip() or gettext('message')}.eml", original.size, "file"),)
+    carried = mode in (Draft.Mode.FORWARD, Draft.Mode.AGAIN)
+    body = MessageBody.objects.filter(message=original).first()
+    listed = {part["path"] for part in offered.files(body)} if body and carried else set()
+    found = []
+    for part in body.parts if body else []:
+        cid = content_id(original.pk, part["path"])
+        chip = FileChip(0, part["filename"] or gettext("attachment"), part["size"], _kind(part["type"]))
+        if part["path"] in listed:
+            found.append(chip)
+        elif f"cid:{cid}" in opening.html:
+            url = reverse("mail:attachment", args=[original.pk, part["path"]])
+            found.append(replace(chip, content_id=cid, url=f"{url}?inline=1"))
+    return tuple(found)
 
 
 def _kind(content_type: str) -> str:

@@ -28,6 +28,7 @@ from . import (
     unsubscribing,
 )
 from .columns import Columns
+from .composing import list_address
 from .invitations import InvitationCard
 from .lists import own_addresses, sender_words
 from .nav import display_name
@@ -263,7 +264,10 @@ def _message(
         draft=draft,
         reply_url=f"{compose}?reply={message.pk}" + ("" if draft else "&mode=reply"),  # of a draft: go on writing it
         reply_all_url=f"{compose}?reply={message.pk}&mode=all" if len(_others(people, own)) > 1 else "",
+        reply_list_url=f"{compose}?reply={message.pk}&mode=list" if list_address(message) else "",
         forward_url=f"{compose}?reply={message.pk}&mode=forward",
+        forward_file_url=f"{compose}?reply={message.pk}&mode=file",
+        again_url=f"{compose}?reply={message.pk}&mode=again",
         source_url=reverse("mail:source", args=[message.pk]),
         way_out=ways_out.get(message.pk),
         receipt=asking.get(message.pk),

@@ -192,7 +192,10 @@ class ReadMessage:
     draft: bool
     reply_url: str
     reply_all_url: str
+    reply_list_url: str
     forward_url: str
+    forward_file_url: str
+    again_url: str
     source_url: str
     way_out: "WayOut | None"
     receipt: "Receipt | None"

@@ -4,6 +4,7 @@ The composer lives in the application's own page, so what it is given passes the
 blocks, classes, ids or names, nothing from other servers. What it posts passes the same lists again before it is sent.
 """
 
+from collections.abc import Mapping
 from html import escape
 
 from webmail.render.attributes import AttributeFilter
@@ -37,9 +38,26 @@ def clean_outgoing(html: str) -> str:
     return _clean(html, _OutgoingFilter(_editor_policy()))
 
 
-def quote_html(clean: CleanHtml, attribution: str) -> str:
+class _QuoteFilter(AttributeFilter):
+    """As for the editor; pictures of the message itself, relative in what was stored, are named by a content id."""
+
+    def __init__(self, pictures: Mapping[str, str]) -> None:
+        super().__init__(_editor_policy())
+        self._pictures = pictures
+
+    def _picture(self, value: str) -> str | None:
+        cid = self._pictures.get(value)
+        return "cid:" + cid if cid else None
+
+
+def with_own_pictures(html: str, pictures: Mapping[str, str]) -> str:
+    """A stored body for the editor. ``pictures``: content ids to give, by the relative URL (``c/2``) they stand for."""
+    return _clean(html, _QuoteFilter(pictures))
+
+
+def quote_html(clean: CleanHtml, attribution: str, *, pictures: Mapping[str, str] | None = None) -> str:
     """The body of a message as a quote to answer below or above; ``attribution`` is plain text ("Ann wrote:")."""
-    quoted = clean_for_editor(clean.html)
+    quoted = with_own_pictures(clean.html, pictures or {})
     return f'<p>{escape(attribution)}</p><blockquote type="cite" style="{_QUOTE_STYLE}">{quoted}</blockquote>'
 
 

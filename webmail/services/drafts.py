@@ -15,7 +15,9 @@ from webmail.jobs import Job, enqueue_on_commit
 from webmail.mime.filenames import safe_filename
 from webmail.models import Draft, Message, MessageBody, Upload
 from webmail.queries import offered
+from webmail.queries.composing import content_id
 from webmail.render.compose import clean_for_editor
+from webmail.render.headers import PICTURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ def save(
     made = Draft.objects.create(user=user, mode=mode, original=original, **values)
     if draft is not None:
         _copy_uploads(draft, made)
-    elif mode == Draft.Mode.FORWARD and original is not None:
-        _take_over_attachments(made, original)
+    elif original is not None:
+        _take_over(made, original)
     enqueue_on_commit(Job.SAVE_DRAFT, made.pk)
     return made, draft is not None
 
@@ -90,10 +92,24 @@ def attach(draft: Draft, *, filename: str, content_type: str, file: IO[bytes], i
         size=size,
         digest=digest,
     )
-    if inline:
+    if inline and upload.content_type in PICTURES:
         upload.content_id = f"upload-{upload.pk}@mailroom"
         upload.save(update_fields=["content_id"])
     return upload
+
+
+def digest_of(body: MessageBody | None, path: str) -> str:
+    """What storage calls a part of a message, or with "" all of it; "" while it is not here."""
+    if body is None or not path:
+        return body.raw_digest if body is not None else ""
+    return next((part.get("digest") or "" for part in body.parts if part["path"] == path), "")
+
+
+def is_left_out(upload: Upload, html: str | None) -> bool:
+    """Whether a picture of the text does not go along: it was deleted there, or stood in a quote that is plain now."""
+    if not upload.content_id:
+        return False
+    return upload.source_id is not None if html is None else f"cid:{upload.content_id}" not in html
 
 
 def total_size(draft: Draft) -> int:
@@ -136,20 +152,39 @@ def _copy_uploads(source: Draft, target: Draft) -> None:
         upload.save(force_insert=True)
 
 
-def _take_over_attachments(draft: Draft, original: Message) -> None:
-    """A forward carries the original's files without bringing them again; what is not here yet is fetched now."""
+def _take_over(draft: Draft, original: Message) -> None:
+    """The files and pictures of the original go along without being brought again; what is not here is fetched now."""
     body = MessageBody.objects.filter(message=original).first()
-    for part in offered.files(body) if body else []:
-        Upload.objects.create(
-            user_id=draft.user_id,
-            account_id=draft.account_id,
-            draft=draft,
-            filename=part["filename"] or _("attachment"),
-            content_type=part["type"],
-            size=part["size"],
-            digest=(part.get("digest") or "") if draft.account_id == original.account_id else "",
-            source=original,
-            source_path=part["path"],
-        )
-        if not part.get("digest"):
-            enqueue_on_commit(Job.FETCH_PART, original.pk, part["path"])
+    if draft.mode == Draft.Mode.FORWARD_FILE:
+        name = f"{original.subject[:100].strip() or _('message')}.eml"
+        _from_original(draft, original, "", filename=safe_filename(name), kind="message/rfc822", size=original.size)
+        return
+    carried = draft.mode in (Draft.Mode.FORWARD, Draft.Mode.AGAIN)
+    listed = {part["path"] for part in offered.files(body)} if body and carried else set()
+    for part in body.parts if body else []:
+        taken = {"filename": part["filename"] or _("attachment"), "kind": part["type"], "size": part["size"]}
+        cid = content_id(original.pk, part["path"])
+        if part["path"] in listed:
+            _from_original(draft, original, part["path"], **taken)
+        elif part["type"] in PICTURES and f"cid:{cid}" in draft.html:
+            _from_original(draft, original, part["path"], **taken, cid=cid)
+
+
+def _from_original(
+    draft: Draft, original: Message, path: str, *, filename: str, kind: str, size: int, cid: str = ""
+) -> None:
+    digest = digest_of(MessageBody.objects.filter(message=original).first(), path)
+    Upload.objects.create(
+        user_id=draft.user_id,
+        account_id=draft.account_id,
+        draft=draft,
+        filename=filename,
+        content_type=kind,
+        size=size,
+        digest=digest if draft.account_id == original.account_id else "",
+        source=original,
+        source_path=path,
+        content_id=cid,
+    )
+    if not digest:
+        enqueue_on_commit(Job.FETCH_PART, original.pk, path)

@@ -64,6 +64,7 @@ def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
     except ValueError as error:
         raise NotReady({"": str(error)}) from None
     now = timezone.now()
+    leaves = send_after or now + timedelta(seconds=draft.user.undo_send_seconds)
     text = composition.text or html_to_text(composition.html or "")
     with transaction.atomic():
         if not Draft.objects.filter(pk=draft.pk, closed_at=None).update(closed_at=now, copy_after=None):
@@ -83,7 +84,8 @@ def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
             sent_copy_digest=sent_copy,
             size=size,
             scheduled=send_after is not None,
-            send_after=send_after or now + timedelta(seconds=draft.user.undo_send_seconds),
+            send_after=leaves,
+            due_at=leaves,
         )
         OutgoingRecipient.objects.bulk_create(
             OutgoingRecipient(outgoing=outgoing, address=person.addr_spec, name=person.name, kind=kind)
@@ -126,7 +128,7 @@ def try_again(outgoing: Outgoing) -> bool:
     states = [Outgoing.State.FAILED, Outgoing.State.PARTIAL, Outgoing.State.DEFERRED, Outgoing.State.UNKNOWN]
     now = timezone.now()
     changed = Outgoing.objects.filter(pk=outgoing.pk, state__in=states, claim=None).update(
-        state=Outgoing.State.QUEUED, phase="", send_after=now, server_line="", error_code=""
+        state=Outgoing.State.QUEUED, phase="", send_after=now, due_at=now, server_line="", error_code=""
     )
     if changed:
         outgoing.recipients.exclude(state=OutgoingRecipient.State.ACCEPTED).update(
@@ -192,8 +194,9 @@ def _wrong(typed: str, found: Sequence[Address]) -> str:
 def _composition(draft: Draft, people: _People, at: datetime | None) -> Composition:
     identity = draft.identity
     assert identity is not None  # _check saw to it
-    original = draft.original if draft.mode in (Draft.Mode.REPLY, Draft.Mode.REPLY_ALL) else None
+    original = draft.original if draft.mode in Draft.ANSWERS else None
     html = None if draft.plain else clean_outgoing(draft.html)
+    files = tuple(_attachment(upload) for upload in draft.uploads.all() if not drafts.is_left_out(upload, html))
     return Composition(
         from_=(Address(name=identity.name, addr_spec=identity.address),),
         to=people.to,
@@ -206,7 +209,7 @@ def _composition(draft: Draft, people: _People, at: datetime | None) -> Composit
         boundary_seed=os.urandom(16),
         text=draft.text if draft.plain else None,
         html=html,
-        attachments=tuple(_attachment(upload) for upload in draft.uploads.all()),
+        attachments=files,
         in_reply_to=original.message_id if original else "",
         references=tuple(original.references) if original else (),
     )
@@ -229,14 +232,12 @@ def _attachment(upload: Upload) -> Attachment:
 def _fetched(upload: Upload) -> str:
     """The digest of a forwarded part that a worker has brought meanwhile, copied if another account holds it."""
     body = MessageBody.objects.filter(message=upload.source).first()
-    for part in body.parts if body else []:
-        if body and part["path"] == upload.source_path and part.get("digest"):
-            digest: str = part["digest"]
-            if body.account_id != upload.account_id:
-                digest = storage.put(upload.account_id, storage.read(body.account_id, digest))
-            Upload.objects.filter(pk=upload.pk).update(digest=digest)
-            return digest
-    return ""
+    digest = drafts.digest_of(body, upload.source_path)
+    if body is not None and digest:
+        if body.account_id != upload.account_id:
+            digest = storage.put(upload.account_id, storage.read(body.account_id, digest))
+        Upload.objects.filter(pk=upload.pk).update(digest=digest)
+    return digest
 
 
 def _store(draft: Draft, composition: Composition, *, keep_bcc: bool) -> tuple[str, int]:

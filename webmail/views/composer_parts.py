@@ -1,16 +1,27 @@
 """What the composer's script asks for besides the form: files one by one, people to write to, the editor's document."""
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_GET, require_POST
 
+from webmail import storage
 from webmail.queries import access, drafting, people
+from webmail.render import headers
 from webmail.services import drafts
 from webmail.templatetags.people import hue, initials
 
 from .composing import as_data, attach_all, number
+from .files import stored, with_own_policy
 from .lists import signed_in
 
 # The document is sandboxed into an origin of its own: whatever a quoted message smuggles past two sanitizers finds no
@@ -24,7 +35,10 @@ _EDITOR_POLICY = (
 @login_required
 @require_POST
 def files(request: HttpRequest, draft_id: int) -> JsonResponse:
-    """Adds the files posted as ``files``, or takes off the one named by ``remove``; the text is not touched."""
+    """Adds the files posted as ``files``, or takes off the one named by ``remove``; the text is not touched.
+
+    With ``inline`` pictures become pictures of the text: the answer names the content id of each.
+    """
     user = signed_in(request)
     draft = access.draft(user, draft_id)
     if draft.closed_at:
@@ -36,8 +50,23 @@ def files(request: HttpRequest, draft_id: int) -> JsonResponse:
             raise Http404
         drafts.detach(upload)
     else:
-        errors = attach_all(draft, request.FILES.getlist("files"))
+        errors = attach_all(draft, request.FILES.getlist("files"), inline=request.POST.get("inline") == "1")
     return JsonResponse(as_data(drafting.of_draft(user, draft), errors), status=422 if errors else 200)
+
+
+@login_required
+@require_GET
+def file(request: HttpRequest, draft_id: int, upload_id: int) -> HttpResponse | StreamingHttpResponse:
+    """A file of the draft, to show in its text or to look at again."""
+    upload = access.upload(signed_in(request), upload_id)
+    if upload.draft_id != draft_id:
+        raise Http404
+    if not upload.digest and upload.source_id is not None and upload.source_path:
+        return HttpResponseRedirect(reverse("mail:attachment", args=[upload.source_id, upload.source_path]))
+    if not storage.exists(upload.account_id, upload.digest):
+        raise Http404
+    response = stored(request, upload.account_id, upload.digest)
+    return with_own_policy(response, headers.download_headers(upload.filename, upload.content_type, inline=False))
 
 
 @login_required

@@ -32,7 +32,6 @@ from webmail.services import drafts, outbox
 
 from .lists import person, signed_in
 
-_MODES = {Draft.Mode.REPLY, Draft.Mode.REPLY_ALL, Draft.Mode.FORWARD}
 MOST_FILES = 100
 UNDO_SHOWN_SECONDS = 10
 
@@ -82,7 +81,9 @@ def _answer(user: User, original: Message, mode: str) -> Sheet:
     if drafting.is_draft(original):
         found = composing.go_on(user, original)
         return drafting.of_draft(user, found) if isinstance(found, Draft) else drafting.of_opening(user, found)
-    chosen = mode if mode in _MODES else Draft.Mode.REPLY
+    if mode == Draft.Mode.AGAIN:
+        return drafting.of_opening(user, composing.again(user, original))
+    chosen = mode if mode in Draft.ANSWERS | Draft.FORWARDS else Draft.Mode.REPLY
     return drafting.of_opening(user, composing.answer(user, original, chosen))
 
 
@@ -168,12 +169,13 @@ def _words(form: Form) -> dict[str, str]:
     return {name: " ".join(str(error) for error in found) for name, found in form.errors.items()}
 
 
-def attach_all(draft: Draft, files: list[Any]) -> dict[str, str]:
+def attach_all(draft: Draft, files: list[Any], *, inline: bool = False) -> dict[str, str]:
     """Ties the files to the draft; an error in words for what was too large, the others are kept."""
     errors = {}
     for file in files[:MOST_FILES]:
         try:
-            drafts.attach(draft, filename=file.name or "", content_type=file.content_type or "", file=file.file or file)
+            kind, octets = file.content_type or "", file.file or file
+            drafts.attach(draft, filename=file.name or "", content_type=kind, file=octets, inline=inline)
         except drafts.TooLarge as refused:
             errors["attachments"] = f"{file.name}: {refused}"
     return errors
@@ -261,7 +263,8 @@ def as_data(sheet: Sheet, errors: dict[str, str], *, beside: bool = False) -> di
         "kept_beside": beside,
         "errors": errors,
         "uploads": [
-            {"id": file.id, "name": file.filename, "size": file.size, "kind": file.kind} for file in sheet.files
+            {"id": file.id, "name": file.filename, "size": file.size, "kind": file.kind, "cid": file.content_id}
+            for file in sheet.files
         ],
     }
 
