@@ -81,6 +81,18 @@ async function enhance() {
   new Composer(element, {});
 }
 
+/** Fields for people outside of a composer. */
+async function addressFields() {
+  const fields = all("[data-people]:not([data-composer])");
+  if (!fields.length) return;
+  const { Recipients } = await import("./composer_people.js");
+  for (const field of fields) {
+    const people = new Recipients(field, { address: field.dataset.people, remove: field.dataset.remove, changed: () => {} });
+    field.form.addEventListener("submit", () => people.settle());
+  }
+}
+addressFields();
+
 /** What a crash, a lost session or a closed tab left unsaved is offered again. */
 function offerKept() {
   const owner = place?.dataset.person ?? "";

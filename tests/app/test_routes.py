@@ -84,6 +84,7 @@ OWNED: dict[str, Arguments] = {
     "pop_download": lambda a: [a.placement.message_id],
     "source": lambda a: [a.placement.message_id],
     "images": lambda a: [a.placement.message_id],
+    "redirect": lambda a: [a.placement.message_id],
     "unsubscribe": lambda a: [a.placement.message_id],
     "receipt": lambda a: [a.placement.message_id],
     "invitation": lambda a: [a.placement.message_id],

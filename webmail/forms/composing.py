@@ -19,10 +19,9 @@ FURTHEST = timedelta(days=366)
 HEADERS = ("to", "cc", "bcc", "subject")
 
 
-class ComposeForm(forms.Form):
-    """The fields of a message being written; ``format`` says which of ``html`` and ``text`` was typed in."""
-
-    identity = forms.ModelChoiceField(
+def own_address() -> "forms.ModelChoiceField[Identity]":
+    """The address to write from; its choices are filled for the person who asks."""
+    return forms.ModelChoiceField(
         queryset=Identity.objects.none(),
         label=_("From"),
         empty_label=None,
@@ -31,6 +30,12 @@ class ComposeForm(forms.Form):
             "invalid_choice": _("You cannot write from that address. Choose one of yours."),
         },
     )
+
+
+class ComposeForm(forms.Form):
+    """The fields of a message being written; ``format`` says which of ``html`` and ``text`` was typed in."""
+
+    identity = own_address()
     to = LineField(label=_("To"), required=False, max_length=60_000)
     cc = LineField(label=_("Cc"), required=False, max_length=60_000)
     bcc = LineField(label=_("Bcc"), required=False, max_length=60_000)
@@ -70,6 +75,19 @@ class ComposeForm(forms.Form):
             text="" if rich else text,
             plain=not rich,
         )
+
+
+class RedirectForm(forms.Form):
+    """To whom a message is sent on as it is."""
+
+    identity = own_address()
+    to = LineField(label=_("To"), max_length=60_000)
+
+    def __init__(self, data: Any, *, user: User, initial: dict[str, Any]) -> None:
+        super().__init__(data, initial=initial)
+        choice = self.fields["identity"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = access.identities(user)
 
 
 class SendTimeForm(forms.Form):

@@ -143,7 +143,7 @@ def _headers(composition: Composition, *, keep_bcc: bool) -> bytes:
     if not (composition.to or composition.cc) and composition.bcc:
         lines.append(header("To", [" undisclosed-recipients:;"]))
     lines.append(unstructured("Subject", composition.subject))
-    lines.append(header("Message-ID", [" " + _bracketed("Message-ID", composition.message_id)]))
+    lines.append(header("Message-ID", [" " + bracketed("Message-ID", composition.message_id)]))
     lines += _reply_headers(composition)
     for name, value in sorted(composition.extra.items()):
         if name not in EXTRA_HEADERS:
@@ -164,7 +164,8 @@ def format_date(moment: datetime) -> str:
     return f"{day} {moment.hour:02d}:{moment.minute:02d}:{moment.second:02d} {zone}"
 
 
-def _bracketed(name: str, value: str) -> str:
+def bracketed(name: str, value: str) -> str:
+    """A message identifier as a header holds it; ValueError where it is none."""
     if not _ID.fullmatch(check(name, value)):
         raise ValueError(f"{name} is not a message identifier")
     return f"<{value}>"
@@ -278,10 +279,10 @@ def _file_entity(item: Attachment, *, inline: bool) -> _Entity:
     head += parameterised("Content-Disposition", disposition, parameter("filename", filename) if filename else [])
     head += header("Content-Transfer-Encoding", [" " + encoding])
     if item.content_id:
-        head += header("Content-ID", [" " + _bracketed("Content-ID", item.content_id)])
+        head += header("Content-ID", [" " + bracketed("Content-ID", item.content_id)])
 
     def write(out: BinaryIO) -> None:
-        out.writelines(base64_lines(_chunks(item)) if encoding == "base64" else _crlf_chunks(_chunks(item)))
+        out.writelines(base64_lines(_chunks(item)) if encoding == "base64" else crlf_chunks(_chunks(item)))
 
     return _Entity(head, write)
 
@@ -295,7 +296,7 @@ def _chunks(item: Attachment) -> Iterator[bytes]:
             yield chunk
 
 
-def _crlf_chunks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def crlf_chunks(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Line ends made CRLF, the last line ended; a CR at a chunk's end waits for what follows it."""
     held, last = b"", b""
     for chunk in chunks:

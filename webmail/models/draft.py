@@ -18,6 +18,7 @@ class Draft(models.Model):
         REPLY_LIST = "list"
         FORWARD = "forward"
         FORWARD_FILE = "file"  # the original whole, as an attachment
+        REDIRECT = "resent"  # the original as it is, to somebody else; no draft is ever written for it
         AGAIN = "again"  # its text, people and files once more, as a new message
 
     ANSWERS = frozenset({Mode.REPLY, Mode.REPLY_ALL, Mode.REPLY_LIST})

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from accounts.models import User
 from webmail.mime.html_text import html_to_text
 from webmail.mime.identifiers import normalise_id
-from webmail.models import MessageAnswer, Outgoing, OutgoingRecipient
+from webmail.models import Draft, MessageAnswer, Outgoing, OutgoingRecipient
 
 from . import special
 from .nav import OUTBOX_NEEDS
@@ -295,12 +295,16 @@ def _actions(outgoing: Outgoing, people: list[OutgoingRecipient]) -> tuple[OutAc
     if (
         outgoing.state == State.QUEUED
         and outgoing.claim is None
-        and (writable or MessageAnswer.objects.filter(outgoing=outgoing).exists())
+        and (writable or _answers_a_request(outgoing) or outgoing.mode == Draft.Mode.REDIRECT)
     ):
         if _waits(outgoing):
             return OutAction("edit", _("Edit or change the time"), main=True), OutAction("now", _("Send now"))
         return (OutAction("undo", _("Take it back"), main=True),)
     return ()
+
+
+def _answers_a_request(outgoing: Outgoing) -> bool:
+    return MessageAnswer.objects.filter(outgoing=outgoing).exists()
 
 
 def _text(outgoing: Outgoing) -> str:

@@ -268,6 +268,7 @@ def _message(
         forward_url=f"{compose}?reply={message.pk}&mode=forward",
         forward_file_url=f"{compose}?reply={message.pk}&mode=file",
         again_url=f"{compose}?reply={message.pk}&mode=again",
+        redirect_url=reverse("mail:redirect", args=[message.pk]),
         source_url=reverse("mail:source", args=[message.pk]),
         way_out=ways_out.get(message.pk),
         receipt=asking.get(message.pk),

@@ -196,6 +196,7 @@ class ReadMessage:
     forward_url: str
     forward_file_url: str
     again_url: str
+    redirect_url: str
     source_url: str
     way_out: "WayOut | None"
     receipt: "Receipt | None"

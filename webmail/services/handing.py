@@ -1,5 +1,5 @@
-"""Handing over for sending what no draft was written for: receipts, and answers to invitations. What happens then is
-delivery's, as for any message; until a worker has it, it can be taken back.
+"""Handing over for sending what no draft was written for: receipts, answers to invitations, messages sent on as they
+are. What happens then is delivery's, as for any message; until a worker has it, it can be taken back.
 """
 
 import os
@@ -16,7 +16,7 @@ from webmail.jobs import Job, enqueue_on_commit
 from webmail.mime.addresses import Address
 from webmail.mime.build import Composition, MachinePart, new_message_id, write_message
 from webmail.mime.preview import snippet
-from webmail.models import Message, MessageAnswer, Outgoing, OutgoingRecipient
+from webmail.models import Draft, Message, MessageAnswer, Outgoing, OutgoingRecipient
 from webmail.queries.composing import identity_for
 
 from .mailboxes import NotPossible
@@ -86,12 +86,17 @@ def hand_over(
     return outgoing
 
 
+def was_never_a_draft(outgoing: Outgoing) -> bool:
+    """Whether taking it back leaves nothing to go on writing: an answer to a request, a message sent on as it is."""
+    return outgoing.mode == Draft.Mode.REDIRECT or MessageAnswer.objects.filter(outgoing=outgoing).exists()
+
+
 @transaction.atomic
 def recall(outgoing: Outgoing) -> bool:
-    """Takes back what answers a request of a message; False when it is too late, or was written as a draft."""
+    """Takes back what was never a draft; False when it is too late, or was written as one."""
     waiting = [Outgoing.State.QUEUED, Outgoing.State.DEFERRED, Outgoing.State.FAILED]
     mine = Outgoing.objects.filter(pk=outgoing.pk, state__in=waiting, claim=None, sent_at=None)
-    if not MessageAnswer.objects.filter(outgoing=outgoing).exists() or not mine.update(state=Outgoing.State.CANCELLED):
+    if not was_never_a_draft(outgoing) or not mine.update(state=Outgoing.State.CANCELLED):
         return False
     live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk)
     return True

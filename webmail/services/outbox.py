@@ -37,10 +37,10 @@ class NotReady(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _People:
+class People:
     to: tuple[Address, ...]
-    cc: tuple[Address, ...]
-    bcc: tuple[Address, ...]
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
 
     def envelope(self) -> list[tuple[str, Address]]:
         """Each recipient once, with the header that named it first."""
@@ -91,7 +91,7 @@ def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
             OutgoingRecipient(outgoing=outgoing, address=person.addr_spec, name=person.name, kind=kind)
             for kind, person in people.envelope()
         )
-        _remember(draft.user, people)
+        remember(draft.user, people)
         if send_after is None and not draft.user.undo_send_seconds:
             enqueue_on_commit(Job.SEND, outgoing.pk)
         enqueue_on_commit(Job.SAVE_DRAFT, draft.pk)
@@ -156,20 +156,26 @@ def settle(outgoing: Outgoing) -> bool:
     return bool(changed)
 
 
-def _check(draft: Draft) -> _People:
+def people_named(to: str, cc: str = "", bcc: str = "") -> tuple[People, dict[str, str]]:
+    """Whom the fields name, and by field what is wrong with them, in words."""
     errors: dict[str, str] = {}
-    people = {}
-    for field in ("to", "cc", "bcc"):
-        people[field] = parse_addresses(getattr(draft, field))
-        wrong = _wrong(getattr(draft, field), people[field])
+    found = {}
+    for field, typed in (("to", to), ("cc", cc), ("bcc", bcc)):
+        found[field] = parse_addresses(typed)
+        wrong = _wrong(typed, found[field])
         if wrong:
             errors[field] = _("“%s” is not an address. Correct or remove it.") % wrong
-    everyone = _People(people["to"], people["cc"], people["bcc"])
-    count = len(everyone.envelope())
+    people = People(**found)
+    count = len(people.envelope())
     if not count and not errors:
         errors["to"] = _("Name at least one recipient.")
     if count > MOST_RECIPIENTS:
         errors["to"] = _("One message goes to at most %d recipients.") % MOST_RECIPIENTS
+    return people, errors
+
+
+def _check(draft: Draft) -> People:
+    everyone, errors = people_named(draft.to, draft.cc, draft.bcc)
     if any(character in draft.subject for character in "\r\n\0"):
         errors["subject"] = _("A subject is a single line.")
     if draft.identity is None or draft.identity.verified_at is None:
@@ -191,7 +197,7 @@ def _wrong(typed: str, found: Sequence[Address]) -> str:
     return typed.strip()[:60] if typed.strip(" ,;") and not found else ""
 
 
-def _composition(draft: Draft, people: _People, at: datetime | None) -> Composition:
+def _composition(draft: Draft, people: People, at: datetime | None) -> Composition:
     identity = draft.identity
     assert identity is not None  # _check saw to it
     original = draft.original if draft.mode in Draft.ANSWERS else None
@@ -246,7 +252,7 @@ def _store(draft: Draft, composition: Composition, *, keep_bcc: bool) -> tuple[s
         return spool.keep(draft.account_id), spool.size
 
 
-def _remember(user: User, people: _People) -> None:
+def remember(user: User, people: People) -> None:
     """Who was written to, how often and how lately: what suggestions are ranked by."""
     now = timezone.now()
     for _kind, person in people.envelope():
