@@ -23,15 +23,17 @@ _SQUARE = rf"\[(?:{_INNER}++|{_STRING})*+\]"
 _DECLARATION = rf"(?:[^;\"'()\[\]{{}}\\@<>/\0]++|{_SLASH}|{_STRING}|{_ROUND})*+"
 _PRELUDE = rf"(?:[^;\"'()\[\]{{}}\\@</\0]++|{_STRING}|{_ROUND}|{_SQUARE})++"
 _BODY = rf"{_DECLARATION}(?:;{_DECLARATION})*+"
-_RULE = rf"\s*+{_PRELUDE}\{{{_BODY}\}}"
+_W = r"[ \t\n\r\f]"  # what CSS takes for space; \s and strip() know more
+_SPACE = " \t\n\r\f"
+_RULE = rf"{_W}*+{_PRELUDE}\{{{_BODY}\}}"
 
 _UNUSUAL = re.compile(r"[\"'()\[\]{}\\@<>/\0]")
 _DECLARATIONS = re.compile(rf"{_BODY}\Z")
 _EACH_DECLARATION = re.compile(rf"({_DECLARATION})(?:;|\Z)")
 _STATEMENT = re.compile(
-    rf"\s*+(?:(?P<prelude>{_PRELUDE})\{{(?P<body>{_BODY})\}}"
+    rf"{_W}*+(?:(?P<prelude>{_PRELUDE})\{{(?P<body>{_BODY})\}}"
     rf"|@(?P<at>[a-zA-Z-]++)(?P<query>(?:{_PRELUDE})?)"
-    rf"(?:;|\{{(?:(?P<rules>(?:{_RULE})*+\s*+)|{_BODY})\}}))"
+    rf"(?:;|\{{(?:(?P<rules>(?:{_RULE})*+{_W}*+)|{_BODY})\}}))"
 )
 # Each alternative begins with a letter, by which the search finds its places.
 _COMMENT = re.compile(
@@ -52,7 +54,6 @@ _PLAIN = re.compile(
 _NAMED = re.compile(r"[ \t\n]*+([a-z][a-z-]*+)[ \t\n]*+:", re.ASCII | re.IGNORECASE)
 
 _SIMPLE = r"(?:\*|[a-zA-Z][\w-]*+)?(?:[.#][a-zA-Z_][\w-]*+)*+(?::(?:hover|link|visited|active|focus)(?![\w(-]))?"
-_W = r"[ \t\n\r\f]"
 _SELECTORS = re.compile(
     rf"{_W}*+(?=[\w*.#:]){_SIMPLE}(?:(?:{_W}*+[>,]{_W}*+|{_W}++)(?=[\w*.#:]){_SIMPLE})*+{_W}*+\Z", re.ASCII
 )
@@ -72,7 +73,7 @@ def statements(css: str) -> list[Statement] | None:
     if text is None:
         return None
     found = []
-    place, size = 0, len(text.rstrip())
+    place, size = 0, len(text.rstrip(_SPACE))
     while place < size:
         match = _STATEMENT.match(text, place)
         if match is None:
@@ -85,7 +86,7 @@ def statements(css: str) -> list[Statement] | None:
 
 def _without_comments(css: str) -> str | None:
     """CSS without comments and the shell of an HTML comment; None where a comment stands between two tokens."""
-    text = css.strip().removeprefix("<!--").removesuffix("-->")
+    text = css.strip(_SPACE).removeprefix("<!--").removesuffix("-->")
     if "/*" in text:
         between = False  # whether one stands where it parts what would else be one token
 

@@ -63,6 +63,20 @@ def test_any_style_sheet_comes_out_as_from_the_parser(text: str) -> None:
     same(text)
 
 
+@pytest.mark.parametrize("bit", ["\x0b", "\x1c", "\x85", "\xa0", "\u2028", "\u3000"])
+def test_what_python_takes_for_space_and_css_does_not(bit: str) -> None:
+    for frame in ("{}a{{color:red}}", "a{{color:red}}{}", "a{{color:red}}{}b{{margin:0}}", "a{}b{{color:red}}", "{}"):
+        same(frame.format(bit))
+    for frame in (
+        "{}color:red",
+        "color:red{}",
+        "color:red;{};margin:0",
+        "color:{}red",
+        "@media {}x{{a{{margin:0}}{}}}",
+    ):
+        same(frame.format(bit, bit))
+
+
 @pytest.mark.parametrize("bit", BITS)
 def test_each_bit_alone_and_in_a_rule(bit: str) -> None:
     around = ("{}", "color:{}", "color:red;{};margin:0", "a{{{}}}", "{}{{color:red}}", "a{}b{{margin:0}}")
