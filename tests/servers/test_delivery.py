@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import MailAccount, MailServer
@@ -133,6 +135,31 @@ def test_temporary_refusal_is_tried_again_for_that_recipient_alone(sender: Sende
     outgoing.refresh_from_db()
     assert outgoing.state == Outgoing.State.SENT
     assert [message.rcpt_tos for message in sender.submission.accepted] == [(friend,), (other,)]
+
+
+@pytest.mark.parametrize("kind", ["scheduled", "sent again by its writer"])
+def test_tries_are_given_up_two_days_after_it_was_meant_to_leave(sender: Sender, friend: str, kind: str) -> None:
+    week = timedelta(days=7)
+    sender.submission.fail("MAIL", "451 4.3.0 try later")
+    if kind == "scheduled":
+        made = outbox.submit(sender.draft(friend), send_after=timezone.now())
+        Outgoing.objects.filter(pk=made.pk).update(created_at=F("created_at") - week)
+    else:
+        made = sender.send(friend)
+        aged = {name: F(name) - week for name in ("created_at", "due_at")}
+        Outgoing.objects.filter(pk=made.pk).update(state=Outgoing.State.FAILED, **aged)
+        assert outbox.try_again(made)
+    for _ in range(2):  # the first try and one more
+        Outgoing.objects.update(send_after=timezone.now())
+        sender.submission.fail("MAIL", "451 4.3.0 try later")
+        submit(made.pk)
+        made.refresh_from_db()
+        assert made.state == Outgoing.State.DEFERRED
+    Outgoing.objects.update(send_after=timezone.now(), due_at=F("due_at") - timedelta(hours=49))
+    sender.submission.fail("MAIL", "451 4.3.0 try later")
+    submit(made.pk)
+    made.refresh_from_db()
+    assert made.state == Outgoing.State.FAILED
 
 
 @pytest.mark.parametrize("at", ["CONNECT", "MAIL", "DATA"])

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("webmail", "0017_calendar_notices"),
+        ("webmail", "0018_draft_copies"),
     ]
 
     operations = [
