@@ -71,6 +71,39 @@ def test_an_imitation_of_the_own_domain(
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+# labels of host names of which a part stands on another line than the rest
+TORN = """() => [...document.querySelectorAll(".trust-links bdi")].flatMap((bdi) => {
+  const nodes = [...bdi.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+  return nodes.flatMap((node) => [...node.data.matchAll(/[^.-]+/g)].filter((label) => {
+    const range = document.createRange();
+    range.setStart(node, label.index);
+    range.setEnd(node, label.index + label[0].length);
+    return range.getClientRects().length > 1;
+  }).map((label) => label[0]));
+})"""
+HOSTS = [
+    ["mail.harbourlane.example", "harbourlane.example.accounts-verification.northern-lights-hosting.example"],
+    ["www.international-harbour-association.example", "click.newsletter-tracking.example"],
+    ["", "xn--pple-43d.example"],
+]
+
+
+def test_s47_host_names_break_after_their_dots(
+    live: Live, inbox: Mailbox, open_page: OpenPage, screenshot: Screenshot
+) -> None:
+    address = imitation(inbox)
+    MessageBody.objects.update(suspect_links=HOSTS)
+    page = open_page(width=390)
+    sign_in(page, inbox.account.user, live)
+    page.goto(live.url + address)
+    page.locator(".trust > summary").click()
+    expect(page.locator(".trust-links bdi").last).to_be_visible()
+    screenshot(page, "trust-hosts-390")
+    assert page.evaluate(TORN) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator(".trust-links bdi").all_inner_texts() == [host for pair in HOSTS for host in pair if host]
+
+
 def test_the_evidence_needs_no_scripting(live: Live, inbox: Mailbox, open_page: OpenPage) -> None:
     address = imitation(inbox)
     page = open_page(scripting=False)

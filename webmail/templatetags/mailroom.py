@@ -4,6 +4,7 @@ Nothing here prints mail as HTML: names, subjects and file names are escaped lik
 in its own frame and never passes through a tag of this module.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from functools import lru_cache
@@ -221,6 +222,12 @@ def is_current(account: NavAccount) -> bool:
 def inbox_unread(account: NavAccount) -> int:
     """Unread in the account's inbox, for its line in the rail while its folders are folded away."""
     return sum(folder.unread for folder in account.folders if folder.role == "inbox")
+
+
+@register.filter
+def labels(host: str) -> list[str]:
+    """A host name cut after its dots, where a line may end: ``bank.example`` gives ``bank.`` and ``example``."""
+    return re.findall(r"[^.]*\.|[^.]+", host)
 
 
 @register.filter
