@@ -184,7 +184,7 @@ def test_one_occasion_and_all_of_them(
     assert (CHANGED in html, CANCELLED in html) == (words == CHANGED, words == CANCELLED)
 
 
-OFF = "The organiser called off"
+OFF, OTHERWISE = "The organiser called off", "The organiser changed"
 
 
 def test_of_a_series_the_occasions_that_were_called_off_are_named(alice: Somebody) -> None:
@@ -199,7 +199,8 @@ def test_of_a_series_the_occasions_that_were_called_off_are_named(alice: Somebod
     assert f"#m-{later.pk}" in html
     again = arrive(alice.inbox, "SEQUENCE:2", OCCASION)
     html = card(alice, series)
-    assert "Saturday 5 December" not in html
+    assert f"{OFF} Saturday 5 December" not in html
+    assert f"{OTHERWISE} Saturday 5 December 2026." in html
     assert f"{OFF} Saturday 12 December 2026." in html
     assert OFF not in card(alice, again)
 
@@ -209,6 +210,72 @@ def test_a_newer_invitation_to_the_series_and_strangers_call_no_occasion_off(ali
     series = arrive(alice.inbox, "SEQUENCE:2", "RRULE:FREQ=WEEKLY")
     arrive(alice.inbox, "SEQUENCE:3", OCCASION, method="CANCEL", sender="evil@x.test")
     assert OFF not in card(alice, series)
+
+
+def test_of_a_series_the_occasions_that_were_changed_are_named(alice: Somebody) -> None:
+    series = arrive(alice.inbox, "SEQUENCE:0", "DTSTAMP:20261120T080000Z", "RRULE:FREQ=WEEKLY")
+    moved = arrive(alice.inbox, "SEQUENCE:0", "DTSTAMP:20261121T080000Z", OCCASION)
+    off = arrive(alice.inbox, "SEQUENCE:1", "RECURRENCE-ID;VALUE=DATE:20261212", method="CANCEL")
+    html = card(alice, series)
+    assert html.index(f"{OTHERWISE} Saturday 5 December 2026.") < html.index(f"{OFF} Saturday 12 December 2026.")
+    assert f"#m-{moved.pk}" in html
+    assert f"#m-{off.pk}" in html
+    assert ANSWER in html
+    arrive(alice.inbox, "SEQUENCE:2", OCCASION, sender="evil@x.test", organiser="evil@x.test")
+    arrive(alice.inbox, "SEQUENCE:3", OCCASION, method="CANCEL")
+    html = card(alice, series)
+    assert f"{OFF} Saturday 5 December 2026." in html
+    assert OTHERWISE not in html
+
+
+EARLIER = "You accepted the earlier invitation"
+
+
+def test_an_answer_to_the_earlier_invitation_is_recalled(alice: Somebody) -> None:
+    first = arrive(alice.inbox, *FIRST)
+    accept(alice, first)
+    newer = arrive(alice.inbox, "SEQUENCE:2")
+    html = card(alice, newer)
+    assert EARLIER in html
+    assert ANSWER in html
+    assert 'aria-pressed="true"' not in html.partition(f'id="invite-{newer.pk}"')[2]  # it was another time
+    accept(alice, newer)
+    html = card(alice, newer)
+    assert EARLIER not in html
+    assert "You accepted" in html
+
+
+def test_the_last_of_several_answers_is_recalled_and_none_that_was_taken_back(alice: Somebody) -> None:
+    first = arrive(alice.inbox, "SEQUENCE:0")
+    accept(alice, first)
+    second = arrive(alice.inbox, "SEQUENCE:1")
+    url = reverse("mail:invitation", args=[second.pk])
+    alice.client.post(url, {"do": "declined", "next": address_of(alice.inbox, second)})
+    third = arrive(alice.inbox, "SEQUENCE:2")
+    assert "You declined the earlier invitation" in card(alice, third)
+    Outgoing.objects.filter(answers__message=second).update(state=Outgoing.State.CANCELLED)
+    assert EARLIER in card(alice, third)
+
+
+@pytest.mark.parametrize(
+    ("lines", "others"),
+    [
+        (("SEQUENCE:0",), {}),  # came late
+        (("SEQUENCE:2",), {"uid": "other@studio.example"}),
+        (("SEQUENCE:2",), {"sender": "evil@x.test"}),
+        (("SEQUENCE:2",), {"method": "CANCEL"}),
+        (("SEQUENCE:2", OCCASION), {}),  # what was said of all of them says nothing of this one's new time
+    ],
+)
+def test_no_answer_is_recalled_elsewhere(alice: Somebody, lines: tuple[str, ...], others: dict[str, str]) -> None:
+    first = arrive(alice.inbox, *FIRST)
+    accept(alice, first)
+    assert "the earlier invitation" not in card(alice, arrive(alice.inbox, *lines, **others))  # type: ignore[arg-type]
+
+
+def test_what_another_account_answered_is_not_recalled(alice: Somebody, bob: Somebody) -> None:
+    accept(bob, arrive(bob.inbox, *FIRST))
+    assert "the earlier invitation" not in card(alice, arrive(alice.inbox, "SEQUENCE:2"))
 
 
 def test_of_many_occasions_the_first_are_named_and_the_rest_counted(alice: Somebody) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from django.db.models import F
 from django.urls import reverse
 
-from webmail.models import CalendarNotice, Flag, Mailbox, MessageBody, Placement
+from webmail.models import CalendarNotice, Flag, Mailbox, Message, MessageBody, Placement
 from webmail.models.calendar_notice import event_key
 
 from . import trust
@@ -32,9 +32,13 @@ class EventChange:
 
 
 @dataclass(frozen=True, slots=True)
-class OccasionOff:
-    """One occasion of a series that was called off: a value in UTC or a date, and the message that says so."""
+class OccasionChange:
+    """One occasion of a series that takes place otherwise, or not at all, and the message that says so.
 
+    ``recurrence_id`` is a value in UTC or a date.
+    """
+
+    kind: Literal["changed", "cancelled"]
     recurrence_id: str
     url: str
 
@@ -51,22 +55,22 @@ def of_messages(placements: Iterable[Placement]) -> dict[int, EventChange]:
     return with_occasions(placements)[0]
 
 
-def with_occasions(placements: Iterable[Placement]) -> tuple[dict[int, EventChange], dict[int, list[OccasionOff]]]:
-    """By message, what made it out of date, and what was called off of the series it still invites to."""
+def with_occasions(placements: Iterable[Placement]) -> tuple[dict[int, EventChange], dict[int, list[OccasionChange]]]:
+    """By message, what made it out of date, and which occasions of the series it still invites to are otherwise."""
     asked = [one for one in placements if _may_be_changed(facts_of(one))]
     if not asked:
         return {}, {}
     newest = _newest_first(asked)
     changes = {one.message_id: change for one in asked if (change := _change(one, newest)) is not None}
     standing = [one for one in asked if one.message_id not in changes and not facts_of(one)["recurrence_id"]]
-    return changes, {one.message_id: _called_off(one, newest) for one in standing}
+    return changes, {one.message_id: _occasions(one, newest) for one in standing}
 
 
 def _may_be_changed(told: Mapping[str, Any]) -> bool:
     return told.get("method") in _COUNT and bool(told.get("organiser"))
 
 
-def _key(told: Mapping[str, Any]) -> str:
+def key_of(told: Mapping[str, Any]) -> str:
     return event_key(told["uid"], told["organiser"]["address"])
 
 
@@ -82,7 +86,7 @@ def _newest_first(asked: Sequence[Placement]) -> list[Placement]:
             account=asked[0].account_id,
             state=Placement.State.LIVE,
             message__calendar_notice__account=asked[0].account_id,
-            message__calendar_notice__key__in={_key(facts_of(one)) for one in asked},
+            message__calendar_notice__key__in={key_of(facts_of(one)) for one in asked},
             message__calendar_notice__sender__in={author for one in asked for author in _authors(one)},
         )
         .alias(deleted=F("flags").bitand(int(Flag.DELETED)))
@@ -104,26 +108,26 @@ def _change(placement: Placement, newest: Sequence[Placement]) -> EventChange | 
     return None
 
 
-def _called_off(placement: Placement, newest: Sequence[Placement]) -> list[OccasionOff]:
-    """Each occasion of which the newest message says that it does not take place, the first of them first."""
-    found: dict[str, OccasionOff | None] = {}
+def _occasions(placement: Placement, newest: Sequence[Placement]) -> list[OccasionChange]:
+    """Each occasion that has a message of its own, as the newest tells it, the first of them first."""
+    found: dict[str, OccasionChange] = {}
     for other in _believed(placement, newest):
         notice = other.message.calendar_notice
-        if notice.recurrence_id:
-            off = OccasionOff(notice.recurrence_id, _address(other)) if notice.cancels else None
-            found.setdefault(notice.recurrence_id, off)
-    return sorted((off for off in found.values() if off is not None), key=lambda off: off.recurrence_id)
+        if notice.recurrence_id and notice.recurrence_id not in found:
+            kind: Literal["changed", "cancelled"] = "cancelled" if notice.cancels else "changed"
+            found[notice.recurrence_id] = OccasionChange(kind, notice.recurrence_id, _address(other))
+    return sorted(found.values(), key=lambda change: change.recurrence_id)
 
 
 def _believed(placement: Placement, newest: Sequence[Placement]) -> Iterator[Placement]:
     """What is newer about the event, by somebody who may say so."""
-    key, authors = _key(facts_of(placement)), _authors(placement)
+    key, authors = key_of(facts_of(placement)), _authors(placement)
     for other in newest:
         notice = other.message.calendar_notice
         if (
             notice.key == key
             and notice.sender in authors
-            and _is_newer(other, placement)
+            and _is_newer(other.message, placement)
             and trust.verdict(other.message, other.message.account.incoming.believed).standing != "failed"
         ):
             yield other
@@ -139,15 +143,28 @@ def _is_about(notice: CalendarNotice, told: Mapping[str, Any]) -> bool:
     return notice.recurrence_id == told["recurrence_id"] or (notice.cancels and not notice.recurrence_id)
 
 
-def _is_newer(other: Placement, than: Placement) -> bool:
+def is_older(message: Message, than: Placement) -> bool:
+    """Whether the message, which has a notice, was out of date once ``than`` had come: `_is_newer` the other way."""
+    notice, told = message.calendar_notice, facts_of(than)
+    if message.pk == than.message_id:
+        return False
+    if notice.sequence != told["sequence"]:
+        return bool(notice.sequence < told["sequence"])
+    stamp = told.get("stamp", "")
+    if notice.stamp != stamp and notice.stamp and stamp:
+        return bool(notice.stamp < stamp)
+    return message.received_at < than.message.received_at and notice.stamp != stamp
+
+
+def _is_newer(message: Message, than: Placement) -> bool:
     """By SEQUENCE, then DTSTAMP; where that is equal or missing a cancellation is what came last."""
-    notice, told = other.message.calendar_notice, facts_of(than)
-    if other.message_id == than.message_id:
+    notice, told = message.calendar_notice, facts_of(than)
+    if message.pk == than.message_id:
         return False
     if notice.sequence != told["sequence"]:
         return bool(notice.sequence > told["sequence"])
     stamp = told.get("stamp", "")
     if notice.stamp != stamp and notice.stamp and stamp:
         return bool(notice.stamp > stamp)
-    came_later = other.message.received_at > than.message.received_at
+    came_later = message.received_at > than.message.received_at
     return came_later and (notice.cancels or notice.stamp != stamp)

@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from webmail.mime.lookalike import shown_address
 from webmail.models import Mailbox, MessageAnswer, Placement
 
-from . import answers, event_changes
+from . import answers, earlier_answers, event_changes
 from .answers import Sending
-from .event_changes import EventChange, OccasionOff, facts_of
+from .event_changes import EventChange, OccasionChange, facts_of
 from .trust_panel import isolated
 
 _OWN = {Mailbox.Role.SENT.value, Mailbox.Role.DRAFTS.value}
@@ -46,8 +46,9 @@ class GuestLine:
 
 @dataclass(frozen=True, slots=True)
 class OccasionLine:
-    """``day`` in words; ``url`` leads to the message that called it off."""
+    """``day`` in words; ``url`` leads to the message that changed it or, when ``off``, called it off."""
 
+    off: bool
     day: str
     url: str
 
@@ -57,7 +58,8 @@ class InvitationCard:
     """``zone`` names the sender's clock where it is another. ``choice`` is the answer given, "" while there is none.
 
     ``notes`` are sentences about what does not fit together; ``change`` is what made this out of date,
-    ``called_off`` the occasions of a series that do not take place.
+    ``occasions`` those of a series that take place otherwise, or not; ``earlier`` what was answered at
+    ``earlier_at``, before this changed the event.
     """
 
     kicker: str
@@ -77,11 +79,13 @@ class InvitationCard:
     more: int = 0
     notes: tuple[str, ...] = ()
     change: EventChange | None = None
-    called_off: tuple[OccasionLine, ...] = ()
-    more_called_off: int = 0
+    occasions: tuple[OccasionLine, ...] = ()
+    more_occasions: int = 0
     may_answer: bool = False
     choice: str = ""
     answered_at: datetime | None = None
+    earlier: str = ""
+    earlier_at: datetime | None = None
     sending: Sending | None = None
 
 
@@ -105,9 +109,17 @@ def of_messages(placements: Sequence[Placement], *, own: Collection[str]) -> dic
         return {}
     given = answers.of_messages(MessageAnswer.Kind.INVITATION, [one.message_id for one in inviting])
     changes, occasions = event_changes.with_occasions(inviting)
+    before = earlier_answers.of_messages(
+        one for one in inviting if one.message_id not in given and one.message_id not in changes
+    )
     return {
         one.message_id: _card(
-            one, given.get(one.message_id), changes.get(one.message_id), occasions.get(one.message_id, []), own
+            one,
+            given.get(one.message_id),
+            changes.get(one.message_id),
+            occasions.get(one.message_id, []),
+            before.get(one.message_id),
+            own,
         )
         for one in inviting
     }
@@ -117,7 +129,8 @@ def _card(
     placement: Placement,
     answer: MessageAnswer | None,
     change: EventChange | None,
-    occasions: Sequence[OccasionOff],
+    occasions: Sequence[OccasionChange],
+    before: MessageAnswer | None,
     own: Collection[str],
 ) -> InvitationCard:
     told = facts_of(placement)
@@ -130,6 +143,7 @@ def _card(
     everybody = len(guests) + told.get("more_guests", 0)
     count = ngettext("%d guest", "%d guests", everybody) % everybody
     month, day = _leaf(starts)
+    answerable = change is None and may_answer(placement, own)
     cancelled = _is_cancelled(told) or (change is not None and change.kind == "cancelled")
     return InvitationCard(
         kicker=_("Cancelled") if cancelled else _kicker(told),
@@ -148,9 +162,14 @@ def _card(
         more_guests=told.get("more_guests", 0),
         notes=tuple(_notes(placement, own)),
         change=change,
-        called_off=tuple(OccasionLine(_day_of(off.recurrence_id), off.url) for off in occasions[:_MOST_OCCASIONS]),
-        more_called_off=len(occasions[_MOST_OCCASIONS:]),
-        may_answer=change is None and may_answer(placement, own),
+        occasions=tuple(
+            OccasionLine(one.kind == "cancelled", _day_of(one.recurrence_id), one.url)
+            for one in occasions[:_MOST_OCCASIONS]
+        ),
+        more_occasions=len(occasions[_MOST_OCCASIONS:]),
+        may_answer=answerable,
+        earlier=before.choice if before and answerable else "",
+        earlier_at=before.at if before and answerable else None,
         choice=answer.choice if answer else "",
         answered_at=answer.at if answer else None,
         sending=answers.sending(answer) if answer else None,
