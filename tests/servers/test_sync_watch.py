@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import queue
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
 from accounts.models import MailAccount
 from tests.servers.sync_rig import imap_account, message, sync
+from tests.servers.watch_rig import PATIENCE, watch, woken
 from tests.support.dovecot import Dovecot
 from webmail.watch import accounts, loop
 from webmail.watch.loop import Loop
 
+__all__ = ["watch", "woken"]
 pytestmark = pytest.mark.django_db(transaction=True)
-PATIENCE = 20.0
-
-
-@pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> queue.Queue[int]:
-    """The accounts that the watcher wakes, in order."""
-    seen: queue.Queue[int] = queue.Queue()
-    monkeypatch.setattr(accounts, "wake", seen.put)
-    monkeypatch.setattr(loop, "RECONCILE_SECONDS", 0.2)
-    monkeypatch.setattr(loop, "TICK", 0.05)
-    return seen
 
 
 @pytest.fixture
@@ -37,14 +27,8 @@ def account(dovecot: Dovecot) -> MailAccount:
 
 
 @pytest.fixture
-def watcher(account: MailAccount, woken: queue.Queue[int]) -> Iterator[Loop]:
-    watching = Loop()
-    thread = threading.Thread(target=watching.run, daemon=True)
-    thread.start()
-    yield watching
-    watching.stop()
-    thread.join(PATIENCE)
-    assert not thread.is_alive()
+def watcher(account: MailAccount, watch: Callable[[], Loop]) -> Loop:
+    return watch()
 
 
 def test_the_beginning_and_each_arrival_wake_the_sync(

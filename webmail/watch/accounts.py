@@ -10,8 +10,10 @@ from accounts.models import MailAccount
 from accounts.services import sync_state
 from webmail import budget, connections
 from webmail.budget import Slot, Use
+from webmail.failures import note_refusal
 from webmail.jobs import Job, enqueue
 from webmail.models import Mailbox
+from webmail.protocols.errors import AuthenticationFailed
 from webmail.protocols.imap_idle import IdleSocket, idle_socket
 from webmail.protocols.net import Credential
 
@@ -32,6 +34,7 @@ class Target:
 def targets() -> dict[int, Target]:
     """IMAP accounts in good order whose inbox has been seen, whose server offers IDLE and takes more connections than
     one. Raises DatabaseError."""
+    close_old_connections()
     rows = MailAccount.objects.filter(
         protocol=MailAccount.Protocol.IMAP,
         state__in=_WATCHED,
@@ -63,7 +66,7 @@ def log_in(account_id: int) -> IdleSocket:
     Raises MailServerError, SealBroken, DatabaseError, DoesNotExist.
     """
     close_old_connections()
-    account = MailAccount.objects.select_related("incoming", "credential").get(pk=account_id)
+    account = MailAccount.objects.select_related("incoming", "credential").get(pk=account_id, state__in=_WATCHED)
     inbox = (
         Mailbox.objects.filter(Q(role=Mailbox.Role.INBOX) | Q(labelled=True), account=account)
         .exclude(phase=Mailbox.Phase.GONE)
@@ -76,8 +79,12 @@ def log_in(account_id: int) -> IdleSocket:
     def idling(credential: Credential) -> IdleSocket:
         return idle_socket(server, credential, name, deadline=PATIENCE)
 
-    with connections.place(account, Use.IDLE) as slot:
-        idle = connections.log_in(account, connections.incoming_credential, idling)
+    try:
+        with connections.place(account, Use.IDLE) as slot:
+            idle = connections.log_in(account, connections.incoming_credential, idling)
+    except AuthenticationFailed as error:  # one of the three that a password has, whoever tries it
+        note_refusal(account, error)
+        raise
     _places[account_id] = slot
     return idle
 

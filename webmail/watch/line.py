@@ -27,6 +27,7 @@ class Line:
 
     account_id: int
     idle: IdleSocket
+    begun: float = 0.0
     renew_at: float = 0.0
     deadline: float = 0.0
     ending: bool = False

@@ -2,7 +2,8 @@
 
 Invariants: the loop never blocks on a server, on Postgres or on Redis; a burst of news about an account is one wake-up
 a second, and its last is never dropped; a database that is away is waited for while the sockets live on; a dead
-connection is noticed by its deadline and opened again with growing patience.
+connection is noticed by its deadline and opened again, with growing patience until one has lived for a while; hosts
+that do not answer keep nobody else waiting.
 """
 
 import contextlib
@@ -29,7 +30,9 @@ log = logging.getLogger(__name__)
 RECONCILE_SECONDS = 5.0
 WAKE_SECONDS = 1.0
 BUSY_SECONDS = 15.0
-LOGIN_THREADS = 6
+STEADY_SECONDS = 60.0  # a line that lived as long was no failure
+LOGIN_THREADS = 16
+LOGINS_PER_HOST = 2  # at the same time: a host that swallows packets holds each for long
 TICK = 0.5
 NEVER = float("inf")
 
@@ -43,7 +46,7 @@ class Loop:
         self._lines: dict[int, Line] = {}
         self._targets: dict[int, Target] = {}
         self._failures: dict[int, int] = {}
-        self._logging_in: set[int] = set()
+        self._logging_in: dict[int, str] = {}  # and at which host
         self._woken: dict[int, float] = {}
         self._wake_due: dict[int, float] = {}
         self._pacing = Pacing()
@@ -123,6 +126,8 @@ class Loop:
                 self._wake(account_id, now)
 
     def _lost(self, line: Line) -> None:
+        if self._clock() - line.begun >= STEADY_SECONDS:
+            self._failures.pop(line.account_id, None)
         self._drop(line.account_id)
         self._again(line.account_id)
 
@@ -146,7 +151,6 @@ class Loop:
 
     def _wake(self, account_id: int, now: float) -> None:
         self._woken[account_id] = now
-        self._failures.pop(account_id, None)
         future = self._writes.submit(accounts.wake, account_id)
         future.add_done_callback(partial(self._woke, account_id))
 
@@ -200,7 +204,10 @@ class Loop:
             target = self._targets.get(account_id)
             if target is None or account_id in self._lines or account_id in self._logging_in:
                 continue
-            self._logging_in.add(account_id)
+            if list(self._logging_in.values()).count(target.host) >= LOGINS_PER_HOST:
+                self._pacing.add(account_id, target.host, at=now + TICK)
+                continue
+            self._logging_in[account_id] = target.host
             future = self._logins.submit(accounts.log_in, account_id)
             future.add_done_callback(partial(self._login_ended, target))
 
@@ -209,18 +216,20 @@ class Loop:
 
     def _logged_in(self, target: Target, future: "Future[IdleSocket]") -> None:
         account_id = target.account_id
-        self._logging_in.discard(account_id)
+        self._logging_in.pop(account_id, None)
         error = future.exception()
+        now = self._targets.get(account_id)
+        if now != target:  # whatever came of it, it was about an account that is another one by now
+            if error is None:
+                Line(account_id, future.result()).close()
+                self._writes.submit(accounts.leave, account_id)
+            if now is not None:
+                self._pacing.add(account_id, now.host, at=self._clock())
+            return
         if error is not None:
             self._refused(account_id, error)
             return
-        line = Line(account_id, future.result())
-        if self._targets.get(account_id) != target:
-            line.close()
-            self._writes.submit(accounts.leave, account_id)
-            if account_id in self._targets:
-                self._pacing.add(account_id, target.host, at=self._clock())
-            return
+        line = Line(account_id, future.result(), begun=self._clock())
         self._lines[account_id] = line
         self._selector.register(line.idle.sock, selectors.EVENT_READ, line)
         try:

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import queue
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from accounts.models import MailAccount
 from tests.servers.sync_rig import account_on, check, message, sync
+from tests.servers.watch_rig import PATIENCE, drain, watch, woken
 from tests.support.dovecot import Dovecot
 from tests.support.faultproxy import Action, FaultProxy, call, cut, half_close, replace, silence
-from webmail.watch import accounts, line, loop
+from webmail.watch import line, loop
 from webmail.watch.line import Line
 from webmail.watch.loop import Loop
 
+__all__ = ["watch", "woken"]
 pytestmark = pytest.mark.django_db(transaction=True)
-PATIENCE = 20.0
 NEWS = rb"\A\* \d+ EXISTS"
 
 
-@pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> queue.Queue[int]:
-    """The accounts that the watcher wakes, in order; its patience is that of a test."""
-    seen: queue.Queue[int] = queue.Queue()
-    monkeypatch.setattr(accounts, "wake", seen.put)
-    monkeypatch.setattr(loop, "RECONCILE_SECONDS", 0.2)
-    monkeypatch.setattr(loop, "TICK", 0.05)
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is lost is opened again at once."""
     monkeypatch.setattr(loop, "wait_after", lambda failures, throttled=None: 0.2)
-    return seen
 
 
 @pytest.fixture
@@ -52,30 +47,6 @@ def account(dovecot: Dovecot, proxy: FaultProxy) -> MailAccount:
     dovecot.load_maildir(made.address, [message(1)])
     sync(made)
     return made
-
-
-@pytest.fixture
-def watch(account: MailAccount, woken: queue.Queue[int]) -> Iterator[Callable[[], Loop]]:
-    """Starts the watcher."""
-    started: list[tuple[Loop, threading.Thread]] = []
-
-    def start() -> Loop:
-        watching = Loop()
-        thread = threading.Thread(target=watching.run, daemon=True)
-        thread.start()
-        started.append((watching, thread))
-        return watching
-
-    yield start
-    for watching, thread in started:
-        watching.stop()
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
-
-
-def drain(woken: queue.Queue[int]) -> None:
-    while not woken.empty():
-        woken.get()
 
 
 DEATHS: dict[str, Action] = {
