@@ -33,6 +33,7 @@ class Maildrop:
         self.mail, self.uidls = mail, list(mail)
         self.capabilities, self.without = capabilities, without
         self.deleted: list[str] = []
+        self.fetched = 0
         self._marked: list[str] = []
 
     def __call__(self, client: Client) -> None:
@@ -52,6 +53,7 @@ class Maildrop:
         if verb == b"UIDL":
             return self._rows([b"%d %s" % (number, uidl.encode()) for number, uidl in self._numbered()])
         if verb == b"RETR":
+            self.fetched += 1
             return b"+OK\r\n" + self.mail[self._uidl(rest)] + b".\r\n"
         if verb == b"TOP":
             return b"+OK\r\n" + self.mail[self._uidl(rest)].partition(b"\r\n\r\n")[0] + b"\r\n\r\n.\r\n"
@@ -148,6 +150,38 @@ def test_without_top_a_renumbered_server_brings_no_second_copies(certificates: D
     assert Message.objects.filter(account=account).count() == 60
     assert not after.deleted
     assert account.settings_seen["pop_frozen_until"] > (timezone.now() + timedelta(days=6)).isoformat()
+
+
+@pytest.mark.parametrize(("policy", "between"), [("keep", True), ("delete", True), ("delete", False)])
+def test_a_uidl_that_is_given_to_other_mail_hides_and_deletes_none_of_it(
+    certificates: DemoCertificate, policy: str, between: bool
+) -> None:
+    """RFC 1939 forbids it; servers do it whose UIDLs are message numbers, or whose counter began anew."""
+    first, second = {"1": message(1)}, {"1": message(2, body="Longer words")}
+    after = Maildrop(second)
+    drops = [Maildrop(first), *([Maildrop({})] if between else []), after]
+    with scripted(certificates, *drops) as server:
+        account = account_of(server)
+        MailAccount.objects.filter(pk=account.pk).update(pop_policy=policy)
+        for _ in drops:
+            MailAccount.objects.filter(pk=account.pk).update(next_run_at=timezone.now())
+            sync_account(account.pk)
+    subjects = Message.objects.filter(account=account).values_list("subject", flat=True)
+    assert sorted(subjects) == ["Topic 1", "Topic 2"]
+    assert after.deleted == (["1"] if policy == "delete" else [])  # once it was here
+
+
+def test_mail_that_a_server_keeps_although_it_was_deleted_is_not_downloaded_again(
+    certificates: DemoCertificate,
+) -> None:
+    drops = [Maildrop(some(1)) for _ in range(3)]
+    with scripted(certificates, *drops) as server:
+        account = account_of(server)
+        MailAccount.objects.filter(pk=account.pk).update(pop_policy="delete")
+        for _ in drops:
+            sync_account(account.pk)
+    assert [drop.deleted for drop in drops] == [["uidl-1"]] * 3
+    assert [drop.fetched for drop in drops] == [1, 0, 0]
 
 
 BARE = frozenset({b"TOP", b"UIDL"})

@@ -62,10 +62,15 @@ def read(account: MailAccount) -> dict[str, pop_plan.Entry]:
     )
     return {
         uidl: pop_plan.Entry(
-            state=state, first_seen_at=first_seen_at, attempts=attempts, gone_here=gone_here, listed=gone_at is None
+            state=state,
+            first_seen_at=first_seen_at,
+            attempts=attempts,
+            gone_here=gone_here,
+            listed=gone_at is None,
+            size=size,
         )
-        for uidl, state, first_seen_at, attempts, gone_here, gone_at in rows.values_list(
-            "uidl", "state", "first_seen_at", "attempts", "gone_here", "gone_at"
+        for uidl, state, first_seen_at, attempts, gone_here, gone_at, size in rows.values_list(
+            "uidl", "state", "first_seen_at", "attempts", "gone_here", "gone_at", "size"
         )
     }
 
@@ -88,6 +93,8 @@ def note_listing(account: MailAccount, lease: Lease, plan: PopPlan) -> None:
         gone.filter(state=State.DELETE_DUE).update(state=State.DELETED)
         gone.update(gone_at=now)
         mine.filter(uidl__in=plan.returned).update(gone_at=None)
+        fresh = {"state": State.SEEN, "attempts": 0, "first_seen_at": now, "message": None, "problem": ""}
+        mine.filter(uidl__in=plan.anew).update(**fresh)
         mine.filter(gone_at__lt=now - pop_plan.REMEMBERED).delete()
 
 
@@ -141,8 +148,8 @@ def note_trouble(account: MailAccount, lease: Lease, one: Listed, error: MailSer
 
 
 def note_deleted(account_id: int, keys: Sequence[str]) -> None:
-    """QUIT was answered +OK. Call inside ``guarded``."""
-    PopUid.objects.filter(account=account_id, uidl__in=keys).update(state=State.DELETED, gone_at=timezone.now())
+    """QUIT was answered +OK; that they are gone the next listing says. Call inside ``guarded``."""
+    PopUid.objects.filter(account=account_id, uidl__in=keys).update(state=State.DELETED)
 
 
 # --- a server that renumbered ----------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 Invariants: message numbers live for one session and are never kept; a message is remembered by its UIDL; a listing of
 strangers only, where many were known, means that the server renumbered, and then nothing is deleted for a week;
-nothing is deleted that is not stored here, unless its owner deleted its beginning for good.
+nothing is deleted that is not stored here, unless its owner deleted its beginning for good; a UIDL that comes
+back after it was gone may name another message.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -39,6 +40,17 @@ class Entry:
     attempts: int = 0
     gone_here: bool = False
     listed: bool = True  # the server named it when last asked
+    size: int = 0  # in octets, as the server counted them then
+
+    def stands_for_another(self, now: "Listed") -> bool:
+        """Whether the server has given the UIDL to another message, as far as can be told.
+
+        What was deleted and comes back may be; mail that the server keeps in spite of it was never gone. Sizes alone
+        prove nothing while it was listed all the time: some servers write into messages.
+        """
+        if self.state == DELETED:
+            return not self.listed or self.size != now.size
+        return self.state in (FETCHED, FAILED) and not self.listed and self.size != now.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,7 @@ class Listed:
 class PopPlan:
     """``fetch`` is what was asked for, then newest first; of ``brief`` keys only the beginning is brought.
 
-    ``vanished`` keys are no longer listed; ``returned`` are listed again.
+    ``vanished`` keys are no longer listed; ``returned`` are listed again; ``anew`` may name other mail than they did.
     """
 
     fetch: tuple[Listed, ...] = ()
@@ -62,6 +74,7 @@ class PopPlan:
     delete: tuple[Listed, ...] = ()
     vanished: frozenset[str] = frozenset()
     returned: frozenset[str] = frozenset()
+    anew: frozenset[str] = frozenset()
     renumbered: bool = False
 
 
@@ -110,9 +123,13 @@ def plan(
     fetch: list[Listed] = []
     delete: list[Listed] = []
     brief: set[str] = set()
+    anew: set[str] = set()
     for listed in sorted(listing, key=lambda listed: -listed.number):
         entry = ledger.get(listed.key)
-        if entry is None or (entry.state in (SEEN, FAILED) and entry.attempts < MOST_TRIES):
+        other = entry is not None and entry.stands_for_another(listed)
+        if other:
+            anew.add(listed.key)
+        if entry is None or other or (entry.state in (SEEN, FAILED) and entry.attempts < MOST_TRIES):
             fetch.append(listed)
             if listed.size > policy.limit:
                 brief.add(listed.key)
@@ -123,7 +140,7 @@ def plan(
         elif entry.state == TOO_LARGE and listed.size <= policy.limit and not entry.attempts:
             fetch.append(listed)  # the owner chose a larger size since
     returned = frozenset(key for key in keys if key in ledger and not ledger[key].listed)
-    return PopPlan((*wanted, *fetch), frozenset(brief), tuple(delete), vanished, returned)
+    return PopPlan((*wanted, *fetch), frozenset(brief), tuple(delete), vanished, returned, frozenset(anew))
 
 
 def more_likely(listing: Sequence[Listed], ledger: Mapping[str, Entry], fetched: int) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.db.models import Q
 from django.utils import timezone
 
@@ -66,6 +66,13 @@ def log_in(account_id: int) -> IdleSocket:
     Raises MailServerError, SealBroken, DatabaseError, DoesNotExist.
     """
     close_old_connections()
+    try:
+        return _log_in(account_id)
+    finally:
+        connection.close()  # many threads log in, each now and then
+
+
+def _log_in(account_id: int) -> IdleSocket:
     account = MailAccount.objects.select_related("incoming", "credential").get(pk=account_id, state__in=_WATCHED)
     inbox = (
         Mailbox.objects.filter(Q(role=Mailbox.Role.INBOX) | Q(labelled=True), account=account)

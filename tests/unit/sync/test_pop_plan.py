@@ -16,7 +16,7 @@ NOW = datetime(2026, 1, 20, tzinfo=UTC)
 def entry(
     state: str = "fetched", *, days: int = 0, attempts: int = 0, gone: bool = False, listed: bool = True
 ) -> Entry:
-    return Entry(state, NOW - timedelta(days=days), attempts, gone, listed)
+    return Entry(state, NOW - timedelta(days=days), attempts, gone, listed, size=10)
 
 
 def numbers(found: tuple[Listed, ...]) -> list[int]:
@@ -49,6 +49,25 @@ def test_unknown_mail_is_fetched_newest_first() -> None:
 def test_what_may_be_deleted(policy: Policy, known: Entry, deleted: bool) -> None:
     found = pop_plan.plan([Listed(1, "a", 10)], {"a": known}, policy, now=NOW)
     assert bool(found.delete) is deleted
+
+
+@pytest.mark.parametrize(
+    ("known", "size", "fetched"),
+    [
+        (entry("deleted"), 10, False),
+        (entry("deleted"), 11, True),
+        (entry("deleted", listed=False), 10, True),
+        (entry("fetched", listed=False), 11, True),
+        (entry("fetched", listed=False), 10, False),
+        (entry("fetched"), 11, False),  # some servers add a Status field, or count anew
+        (entry("failed", attempts=3, listed=False), 11, True),
+    ],
+)
+def test_what_may_be_other_mail_under_an_old_name_is_fetched_and_not_deleted(
+    known: Entry, size: int, fetched: bool
+) -> None:
+    found = pop_plan.plan([Listed(1, "a", size)], {"a": known}, Policy("delete"), now=NOW)
+    assert (bool(found.fetch), bool(found.delete)) == (fetched, not fetched)
 
 
 @pytest.mark.parametrize(("attempts", "again"), [(0, True), (2, True), (3, False)])
