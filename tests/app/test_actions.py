@@ -284,3 +284,56 @@ def test_a_move_out_of_what_was_deleted_since_is_not_taken_back_into_it(alice: S
     assert left.exists() is (how == "folder")
     action.refresh_from_db()
     assert action.undone_at is None
+
+
+def said_of_undo(who: Somebody) -> str:
+    """What the page says when the last action is taken back."""
+    action = Action.objects.latest("created_at")
+    address = reverse("mail:undo", args=[action.pk])
+    return str(who.client.post(address, headers={"HX-Request": "true"}).headers["HX-Trigger"])
+
+
+def test_too_late_an_undo_of_a_deletion_for_good_says_so(alice: Somebody) -> None:
+    act(alice, "delete")
+    trash = Mailbox.objects.get(account=alice.account, role="trash")
+    Placement.objects.filter(pk=alice.placement.pk).update(uid=7)
+    act(alice, "delete", mailbox=trash.pk)
+    RemoteOp.objects.update(state=RemoteOp.State.DONE)
+    for _ in range(2):
+        said = said_of_undo(alice)
+        assert "too late" in said
+        assert "Taken back" not in said
+    assert Placement.objects.get(pk=alice.placement.pk).state == Placement.State.GONE
+
+
+def test_too_late_an_undo_of_a_deleted_folder_says_so(alice: Somebody) -> None:
+    box = factories.mailbox(alice.account, "")
+    mailboxes.remove(alice.user, box)
+    RemoteOp.objects.update(state=RemoteOp.State.INFLIGHT, attempts=1)
+    assert "too late" in said_of_undo(alice)
+    box.refresh_from_db()
+    assert box.phase == Mailbox.Phase.GONE
+
+
+def test_a_new_folder_that_holds_mail_by_now_stays_and_undo_says_so(alice: Somebody) -> None:
+    mailboxes.create(alice.user, alice.account, "New")
+    made = Mailbox.objects.get(name="New")
+    factories.message(made)
+    Mailbox.objects.filter(pk=made.pk).update(total=1)
+    assert "mail in this folder" in said_of_undo(alice)
+    assert Mailbox.objects.get(pk=made.pk).phase != Mailbox.Phase.GONE
+
+
+def test_an_undo_of_a_move_whose_mail_is_gone_by_now_says_so(alice: Somebody) -> None:
+    act(alice, "archive")
+    Placement.objects.filter(pk=alice.placement.pk).update(state=Placement.State.GONE)
+    assert "too late" in said_of_undo(alice)
+
+
+def test_a_second_undo_says_that_it_was_done_before(alice: Somebody) -> None:
+    act(alice, "archive")
+    assert "Taken back" in said_of_undo(alice)
+    action = Action.objects.order_by("created_at").first()
+    assert action is not None
+    answer = alice.client.post(reverse("mail:undo", args=[action.pk]), headers={"HX-Request": "true"})
+    assert "before" in answer.headers["HX-Trigger"]

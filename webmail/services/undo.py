@@ -19,32 +19,36 @@ from . import actions, drafts, keywords, labels, mailboxes, ops, targets
 
 @transaction.atomic
 def undo(user: User, action: Action) -> bool:
-    """True when something was taken back; a second call finds nothing left to do.
+    """True when something was taken back; a second call finds nothing left to do, nor does one that comes too late.
 
-    Raises mailboxes.NotPossible, with nothing changed, for a folder whose old place is taken, and for mail whose
-    folder is gone.
+    Raises mailboxes.NotPossible, with nothing changed, for a folder whose old place is taken or that holds mail by
+    now, and for mail whose folder is gone.
     """
     taken = Action.objects.filter(pk=action.pk, undone_at=None).update(undone_at=timezone.now())
     if not taken:
         return False
-    _turn_around(action)
-    for step in action.inverse:
-        _STEPS[step["do"]](user, action, step)
+    done = [_turn_around(action), *[_STEPS[step["do"]](user, action, step) for step in action.inverse]]
+    if action.inverse and not any(done):
+        Action.objects.filter(pk=action.pk).update(undone_at=None)
+        return False
     live.publish_on_commit(user.pk, "action", action=str(action.pk), undone=1)
     return True
 
 
-def _turn_around(action: Action) -> None:
-    """An action on very many messages: it goes no further, its newest part is taken back now, the rest by its job."""
+def _turn_around(action: Action) -> bool:
+    """An action on very many messages: it goes no further, its newest part is taken back now, the rest by its job.
+    False for one that is none.
+    """
     job = BulkJob.objects.select_for_update().defer("placements").filter(action=action).first()
     if job is None:
-        return
+        return False
     BulkJob.objects.filter(pk=job.pk).update(state=BulkJob.State.UNDOING, worked_at=timezone.now())
     newest = action.parts.order_by("created_at").first()
     if newest is not None:
         with ops.telling_nobody():
             undo(job.user, newest)
     enqueue_on_commit(Job.BULK, job.pk)
+    return True
 
 
 def newest(user: User) -> Action | None:
@@ -57,18 +61,20 @@ def newest(user: User) -> Action | None:
     return done.exclude(kind__in=["read", "undo"]).order_by("-created_at").first()
 
 
-def _flags(user: User, action: Action, step: dict[str, Any]) -> None:
+def _flags(user: User, action: Action, step: dict[str, Any]) -> bool:
     spots = targets.lock(targets.visible(user).filter(pk__in=step["placements"]))
     actions.change_flags(user, "undo", spots, set_=step["set"], clear=step["clear"])
+    return bool(spots)
 
 
-def _keywords(user: User, action: Action, step: dict[str, Any]) -> None:
+def _keywords(user: User, action: Action, step: dict[str, Any]) -> bool:
     """As of marks, nothing is cancelled: what undoes each other is never sent."""
     spots = targets.lock(targets.visible(user).filter(pk__in=step["placements"]))
     keywords.change(user, "undo", spots, add=step["add"], remove=step["remove"])
+    return bool(spots)
 
 
-def _move(user: User, action: Action, step: dict[str, Any]) -> None:
+def _move(user: User, action: Action, step: dict[str, Any]) -> bool:
     home = Mailbox.objects.select_related("account").filter(pk=step["to"], account__user=user).first()
     if home is None or home.phase == Mailbox.Phase.GONE:  # with a folder that is being deleted it would be lost
         raise mailboxes.NotPossible(_("This folder is not there any more."))
@@ -82,16 +88,18 @@ def _move(user: User, action: Action, step: dict[str, Any]) -> None:
         ops.wake(home.account_id)
     actions.refresh(user, back, also=[home])
     actions.move(user, "undo", [spot for spot in spots if spot.placement not in cancelled], home)
+    return bool(spots)
 
 
-def _labels(user: User, action: Action, step: dict[str, Any]) -> None:
+def _labels(user: User, action: Action, step: dict[str, Any]) -> bool:
     """Nothing is cancelled: changes of labels are sent in their order, and the last one counts."""
     spots = targets.lock(targets.visible(user).filter(pk__in=step["placements"], mailbox__labelled=True))
     always = step.get("always", False)
     labels.change(user, "undo", spots, add=step["add"], remove=step["remove"], always=always)
+    return bool(spots)
 
 
-def _restore(user: User, action: Action, step: dict[str, Any]) -> None:
+def _restore(user: User, action: Action, step: dict[str, Any]) -> bool:
     """Only what the server has not deleted yet can come back; after the window nothing is promised."""
     ids = set(step["placements"])
     spots = targets.lock(Placement.objects.filter(pk__in=ids, account__user=user))
@@ -107,18 +115,21 @@ def _restore(user: User, action: Action, step: dict[str, Any]) -> None:
     for account in {spot.account for spot in back} & remote:
         ops.wake(account)
     actions.refresh(user, back)
+    return bool(back)
 
 
-def _reopen(user: User, action: Action, step: dict[str, Any]) -> None:
+def _reopen(user: User, action: Action, step: dict[str, Any]) -> bool:
     """Drafts that were discarded; one that was reopened and sent meanwhile stays sent."""
     del action
     closed = Draft.objects.filter(user=user, pk__in=step["drafts"], closed_at__isnull=False)
     sent = Outgoing.objects.filter(draft__in=step["drafts"]).exclude(state=Outgoing.State.CANCELLED)
-    for draft in closed.exclude(pk__in=sent.values("draft")):
+    reopened = list(closed.exclude(pk__in=sent.values("draft")))
+    for draft in reopened:
         drafts.reopen(draft)
+    return bool(reopened)
 
 
-def _uncopy(user: User, action: Action, step: dict[str, Any]) -> None:
+def _uncopy(user: User, action: Action, step: dict[str, Any]) -> bool:
     """Copies the server has not made are forgotten; those it has made are deleted there."""
     spots = targets.lock(targets.visible(user).filter(pk__in=step["placements"]))
     cancelled = _cancel(action, RemoteOp.Kind.COPY, step["from"], {spot.placement for spot in spots})
@@ -127,29 +138,35 @@ def _uncopy(user: User, action: Action, step: dict[str, Any]) -> None:
     made = [spot for spot in spots if spot.placement not in cancelled]
     if made:
         _as_undo(actions.expunge(user, made))
+    return bool(spots)
 
 
-def _uncreate(user: User, action: Action, step: dict[str, Any]) -> None:
-    """A folder that is still empty goes again; what no worker has begun is not sent."""
+def _uncreate(user: User, action: Action, step: dict[str, Any]) -> bool:
+    """A folder that is still empty goes again; what no worker has begun is not sent. Raises NotPossible."""
     mailbox = _folder(user, step)
-    if mailbox is None or mailbox.total:
-        return
+    if mailbox is None:
+        return False
+    if mailbox.total:
+        raise mailboxes.NotPossible(_("There is mail in this folder by now, so it stays."))
     if _cancelled(action, RemoteOp.Kind.CREATE, mailbox):
         Mailbox.objects.filter(pk=mailbox.pk).update(phase=Mailbox.Phase.GONE)
     else:
         _as_undo(mailboxes.remove(user, mailbox))
+    return True
 
 
-def _rename(user: User, action: Action, step: dict[str, Any]) -> None:
+def _rename(user: User, action: Action, step: dict[str, Any]) -> bool:
     mailbox = _folder(user, step)
     if mailbox is not None:
         _as_undo(mailboxes.rename(user, mailbox, step["leaf"]))
+    return mailbox is not None
 
 
-def _subscribe(user: User, action: Action, step: dict[str, Any]) -> None:
+def _subscribe(user: User, action: Action, step: dict[str, Any]) -> bool:
     mailbox = _folder(user, step)
     if mailbox is not None:
         _as_undo(mailboxes.subscribe(user, mailbox, wanted=step["wanted"]))
+    return mailbox is not None
 
 
 def _as_undo(action: Action) -> None:
@@ -157,14 +174,17 @@ def _as_undo(action: Action) -> None:
     Action.objects.filter(pk=action.pk).update(kind="undo")
 
 
-def _reappear(user: User, action: Action, step: dict[str, Any]) -> None:
+def _reappear(user: User, action: Action, step: dict[str, Any]) -> bool:
     """Only what the server has not deleted yet can come back; a POP3 account's folders are nowhere else."""
     mailbox = Mailbox.objects.select_related("account").filter(pk=step["mailbox"], account__user=user).first()
     if mailbox is None:
-        return
-    if _cancelled(action, RemoteOp.Kind.REMOVE, mailbox) or mailbox.account.protocol == MailAccount.Protocol.POP3:
-        reappear(mailbox.pk, step["kept"])
-        live.publish_on_commit(user.pk, "account", account=mailbox.account_id)
+        return False
+    here_only = mailbox.account.protocol == MailAccount.Protocol.POP3
+    if not _cancelled(action, RemoteOp.Kind.REMOVE, mailbox) and not here_only:
+        return False
+    reappear(mailbox.pk, step["kept"])
+    live.publish_on_commit(user.pk, "account", account=mailbox.account_id)
+    return True
 
 
 def _cancelled(action: Action, kind: RemoteOp.Kind, mailbox: Mailbox) -> bool:

@@ -102,7 +102,12 @@ def _taken_back(request: HttpRequest, user: User, action: Action) -> HttpRespons
         taken = done_again(lambda: undoing.undo(user, action))
     except NotPossible as error:
         return _done(request, str(error))
-    return _done(request, gettext("Taken back") if taken else gettext("That was taken back before"))
+    if taken:
+        return _done(request, gettext("Taken back"))
+    before = action.undone_at is not None
+    return _done(
+        request, gettext("That was taken back before") if before else gettext("It is too late to take that back")
+    )
 
 
 def _kind(request: HttpRequest) -> str:
