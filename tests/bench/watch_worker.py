@@ -28,7 +28,7 @@ def main(count: int, seconds: float) -> None:
     from webmail.watch import accounts, loop, pacing
 
     # one host stands for thousands, and a benchmark does not wait for doors that open once a second
-    pacing.HOST_SECONDS, pacing.LOGINS_PER_SECOND = 0.0, 10_000
+    pacing.HOST_SECONDS, pacing.LOGINS_PER_SECOND, loop.LOGINS_PER_HOST = 0.0, 10_000, count
     accounts.wake = lambda account_id: None  # what a wake-up starts is no part of the watcher
     watching = loop.Loop()
     thread = threading.Thread(target=watching.run, daemon=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import pytest
+import redis
 from django.utils import timezone
 
 from accounts.models import MailAccount, MailServer, User
 from tests.servers.faults.rounds import rounds
 from tests.servers.sync_rig import check, sync
 from tests.servers.test_delivery import Sender, friend, sender
-from tests.servers.test_delivery_races import due
+from tests.servers.test_delivery_races import at_once, due
 from tests.support.faultproxy import FaultProxy, call
 from tests.support.submission import Accepted
 from tests.support.workers import Workers
@@ -21,6 +23,7 @@ from webmail.delivery.submit import STALE_AFTER, recover, submit
 from webmail.jobs import Job
 from webmail.models import Outgoing
 from webmail.services import outbox
+from webmail.sync.due import Repeats, dispatch
 from webmail.tasks.send import file_copy_in_sent
 
 __all__ = ["friend", "sender"]
@@ -90,6 +93,29 @@ def test_f35_a_cut_anywhere_leaves_one_copy_or_a_question(sender: Sender) -> Non
     assert received(sender.account, b"Sent") == once
     sync(sender.account)
     check(sender.dovecot, sender.account)
+
+
+def test_f10_redis_is_flushed_while_mail_is_sent(sender: Sender, friend: str, redis_url: str) -> None:
+    """Jobs are lost before and doubled after, and the dispatcher finds what is due: each message is sent once."""
+    waiting = [sender.hand_over(friend) for _ in range(3)]
+    queued: list[int] = []
+
+    def put(job: Job, pk: int) -> bool:
+        queued.extend([pk] if job is Job.SEND else [])
+        return True
+
+    with redis.Redis.from_url(redis_url) as client:
+        for _ in range(2):  # the jobs of the first are lost; another dispatcher finds them due
+            dispatch(Repeats(30, lambda: 0.0), put=put)
+            client.flushall()
+        assert sorted(queued) == sorted([made.pk for made in waiting] * 2)
+        at_once(*[partial(submit, pk) for pk in queued], client.flushall)
+        dispatch(Repeats(30, lambda: 0.0), put=put)
+    for pk in queued:
+        submit(pk)
+    assert {made.state for made in Outgoing.objects.all()} == {State.SENT}
+    assert Counter(one.rcpt_tos for one in sender.submission.accepted) == {(friend,): 3}
+    assert len({one.content for one in sender.submission.accepted}) == 3
 
 
 def test_f36_each_recipient_has_an_outcome_of_their_own(sender: Sender, friend: str) -> None:

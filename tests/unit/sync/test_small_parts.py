@@ -6,8 +6,10 @@ import base64
 import binascii
 import quopri
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -180,6 +182,28 @@ def test_logins_are_paced_over_all_and_per_host() -> None:
     for account in range(5):
         same.add(account, "one", at=0.0)
     assert [same.ready(now) for now in (10.0, 10.5, 11.0)] == [[0], [], [1]]
+
+
+def test_f23_a_restart_logs_thousands_in_at_a_steady_pace() -> None:
+    """Five thousand on fifty hosts: never more than twenty in a second, nor one host twice in it; nobody is left."""
+    pacing, hosts = Pacing(), 50
+    for account in range(5000):
+        pacing.add(account, f"host{account % hosts}", at=0.0)
+    done: dict[int, float] = {}
+    tick = 0
+    while len(done) < 5000:
+        now = tick / 4
+        for account in pacing.ready(now):
+            assert account not in done
+            done[account] = now
+        tick += 1
+    assert 5000 / 20 - 2 <= now <= 5000 / 20 + 30
+    seconds = Counter(int(at) for at in done.values())
+    assert max(seconds.values()) <= 21
+    by_host: dict[int, list[float]] = {}
+    for account, at in done.items():
+        by_host.setdefault(account % hosts, []).append(at)
+    assert all(later - at >= 1.0 for times in by_host.values() for at, later in pairwise(sorted(times)))
 
 
 def test_patience_grows_and_honours_the_server() -> None:
