@@ -14,7 +14,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from accounts.crypto import SealBroken
-from accounts.models import MailAccount
+from accounts.models import Credential, MailAccount
 from accounts.services import sync_state
 from webmail.budget import Busy
 from webmail.protocols.errors import (
@@ -57,8 +57,12 @@ def judge(
 
 
 def note(account: MailAccount, error: Exception) -> Verdict:
-    """Writes the verdict on the account, whose columns were read before the try."""
+    """Writes the verdict on the account, whose columns were read before the try. One on a password that has been
+    replaced since is no verdict on the account.
+    """
     verdict = judge(error, failures=account.failures, refused_logins=account.refused_logins)
+    if isinstance(error, AuthenticationFailed) and _replaced(account):
+        return verdict
     sync_state.fail(
         account.pk,
         state=verdict.state,
@@ -67,6 +71,13 @@ def note(account: MailAccount, error: Exception) -> Verdict:
         next_run_at=timezone.now() + verdict.after,
     )
     return verdict
+
+
+def _replaced(account: MailAccount) -> bool:
+    """Whether the account has another credential by now than the one that was tried."""
+    known: Credential | None = getattr(account, "credential", None)
+    now = Credential.objects.filter(account=account.pk).values_list("changed_at", flat=True).first()
+    return known is not None and now is not None and now != known.changed_at
 
 
 def note_refusal(account: MailAccount, error: Exception) -> None:

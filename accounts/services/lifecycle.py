@@ -1,6 +1,8 @@
 """What its owner does to a mail account after it was added: pause, resume, try again, change, remove."""
 
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from accounts.crypto import SealBroken
@@ -10,6 +12,7 @@ from . import audit, credentials, provisioning
 from .provisioning import ServerChoice
 
 State = MailAccount.State
+LAST_TRY = 2  # refusals of a password that leave it one more
 
 
 def pause(account: MailAccount) -> bool:
@@ -19,12 +22,19 @@ def pause(account: MailAccount) -> bool:
 
 
 def resume(account: MailAccount) -> bool:
-    """Goes on after a pause, due at once."""
+    """Goes on after a pause: due at once, or when its server said."""
+    if account.state == State.PAUSED and account.error_code == "throttled" and account.next_run_at > timezone.now():
+        paused = MailAccount.objects.filter(pk=account.pk, state=State.PAUSED)
+        return bool(paused.update(state=State.THROTTLED, state_since=timezone.now()))
     return _clean_slate(account, [State.PAUSED])
 
 
 def try_again(account: MailAccount) -> bool:
-    """Makes the account due now, one whose password was refused included; False while it is held."""
+    """Makes the account due now, one whose password was refused included, for one more try; False while it is held, and
+    while its server wants to be left alone.
+    """
+    if account.told_to_wait:
+        return False
     stopped = [State.PASSWORD_REFUSED, State.UNREACHABLE, State.THROTTLED, State.FAILING]
     if account.state in stopped:
         return _clean_slate(account, stopped)
@@ -33,15 +43,18 @@ def try_again(account: MailAccount) -> bool:
 
 
 def resync(account: MailAccount) -> bool:
-    """Has everything compared with the server again; nothing is deleted first. False while it cannot be connected to.
+    """Has everything compared with the server again, once it may be asked; nothing is deleted first. False while it
+    cannot be connected to.
 
     POP3 is compared in full each time, so there it is a look for new mail.
     """
     if account.stopped:
         return False
-    if account.protocol == MailAccount.Protocol.IMAP:
-        MailAccount.objects.filter(pk=account.pk).update(resync_asked_at=timezone.now())
-    return try_again(account)
+    if account.protocol != MailAccount.Protocol.IMAP:
+        return try_again(account)
+    MailAccount.objects.filter(pk=account.pk).update(resync_asked_at=timezone.now())
+    try_again(account)
+    return True
 
 
 def _clean_slate(account: MailAccount, states: list[State]) -> bool:
@@ -52,7 +65,7 @@ def _clean_slate(account: MailAccount, states: list[State]) -> bool:
             state_since=now,
             error_code="",
             server_line="",
-            refused_logins=0,
+            refused_logins=Least(F("refused_logins"), LAST_TRY),
             failures=0,
             next_run_at=now,
             woken_at=now,

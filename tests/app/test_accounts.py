@@ -2,18 +2,22 @@
 
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Credential, MailAccount, MailServer
-from accounts.services import credentials
+from accounts.services import credentials, provisioning
 from tests import factories
 from tests.app.conftest import Somebody
+from webmail import failures
 from webmail.models import Mailbox, Message, Outgoing
+from webmail.protocols.errors import AuthenticationFailed
 from webmail.sync import lease as leases
 
 ADD = reverse("mail:account_add")
@@ -201,6 +205,48 @@ def test_pausing_and_resuming(alice: Somebody, action: str, before: str, after: 
     MailAccount.objects.filter(pk=alice.account.pk).update(state=before)
     alice.client.post(reverse("mail:account_do", args=[alice.account.pk, action]))
     assert MailAccount.objects.get(pk=alice.account.pk).state == after
+
+
+def pressed(who: Somebody, *actions: str) -> MailAccount:
+    """The account after its owner pressed these buttons, and what the page said last."""
+    for action in actions:
+        who.client.post(reverse("mail:account_do", args=[who.account.pk, action]))
+    return MailAccount.objects.get(pk=who.account.pk)
+
+
+@pytest.mark.parametrize("actions", [["sync"], ["resync"], ["pause", "resume"]])
+def test_a_server_that_asked_for_time_is_left_alone_whatever_is_pressed(alice: Somebody, actions: list[str]) -> None:
+    until = timezone.now() + timedelta(minutes=20)
+    columns = {"state": "throttled", "error_code": "throttled", "next_run_at": until, "failures": 1}
+    MailAccount.objects.filter(pk=alice.account.pk).update(**columns)
+    account = pressed(alice, *actions)
+    assert (account.state, account.next_run_at) == ("throttled", until)
+    assert "patience" in alice.client.get(reverse("mail:account", args=[account.pk])).content.decode()
+
+
+@pytest.mark.parametrize("actions", [["sync"], ["resync"], ["pause", "resume"]])
+def test_pressing_forgets_no_refusal_of_the_password(alice: Somebody, actions: list[str]) -> None:
+    """Else somebody who presses often enough is locked out by the server."""
+    columns = {"state": "failing", "error_code": "auth", "refused_logins": 2, "failures": 2}
+    MailAccount.objects.filter(pk=alice.account.pk).update(**columns)
+    account = pressed(alice, *actions)
+    assert (account.state, account.refused_logins) == ("working", 2)
+    assert account.next_run_at <= timezone.now()
+    verdict = failures.note(account, AuthenticationFailed("no"))
+    assert verdict.state == "refused"
+    account = pressed(alice, "sync")  # having looked into it, its owner has it tried once
+    assert (account.state, account.refused_logins) == ("working", 2)
+
+
+def test_a_refusal_of_the_old_password_says_nothing_of_the_new_one(alice: Somebody) -> None:
+    credentials.store(alice.account, password="old")
+    under_way = MailAccount.objects.select_related("credential").get(pk=alice.account.pk)
+    provisioning.update_password(alice.account, "new")
+    failures.note(under_way, AuthenticationFailed("no"))
+    account = MailAccount.objects.get(pk=alice.account.pk)
+    assert account.state in ("new", "working")
+    assert (account.error_code, account.refused_logins) == ("", 0)
+    assert account.next_run_at <= timezone.now()
 
 
 @pytest.mark.parametrize("action", ["sync", "pause", "resume"])
