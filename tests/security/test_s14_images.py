@@ -2,6 +2,7 @@
 a message and a time; whatever goes wrong looks the same.
 """
 
+import socket
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -252,6 +253,46 @@ def test_a_server_that_does_not_answer_is_left_alone_for_a_minute(
     for number in range(5):
         assert body(address(alice, f"https://gone.test/{number}.png")) == views.GREY
     assert len(connects) == 1
+
+
+def test_s30_a_refused_host_looks_like_one_that_does_not_answer(
+    alice: Somebody, pictures: PictureServer, connects: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the sender nor the page can tell what is in the house from what is nowhere: nobody looks there."""
+    names = {"intranet.example.org": ["10.0.0.1"], "here.example.org": ["127.0.0.1"]}
+    names["nowhere.example.org"] = []
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *args: object, **more: object) -> object:
+        if host in names and not names[host]:
+            raise socket.gaierror("no such name")
+        return real(names.get(host, [host])[0], *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(egress, "PORTS", egress.PORTS | {pictures.port})  # where somebody does listen
+    hosts = ["8.8.8.8", "127.0.0.1", f"127.0.0.1:{pictures.port}", "10.0.0.1", "[::1]", "169.254.169.254", *names]
+    looks, seconds = {}, {}
+    for host in hosts:
+        began = time.monotonic()
+        response = Client().get(address(alice, f"http://{host}/x.png"))
+        seconds[host] = time.monotonic() - began
+        row = RemoteImage.objects.latest("pk")
+        looks[host] = (response.status_code, response.content, sorted(response.headers.items()), row.state, row.size)
+    assert [host for host in hosts if looks[host] != looks["8.8.8.8"]] == []
+    assert max(seconds.values()) < 2  # all of one class: none waits for anything
+    assert connects == [("8.8.8.8", 80)]
+    assert pictures.asked == []
+
+
+def test_a_redirect_into_nowhere_is_not_held_against_the_server_that_said_it(
+    alice: Somebody, pictures: PictureServer, connects: list[tuple[str, int]]
+) -> None:
+    """Else whoever finds a redirect at a large host could have all its pictures left out for everybody."""
+    pictures.redirect("/away.png", "http://8.8.8.8/x.png")
+    pictures.serve("/head.png", picture())
+    assert body(address(alice, "https://img.pier4.test/away.png")) == views.GREY
+    assert ("8.8.8.8", 80) in connects
+    assert body(address(alice)) != views.GREY
 
 
 def test_without_workers_the_pixel_comes_at_once(alice: Somebody, monkeypatch: pytest.MonkeyPatch) -> None:

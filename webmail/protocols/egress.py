@@ -20,7 +20,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
-from webmail.protocols.errors import ConnectionLost, HostNotAllowed, MailServerError, ProtocolViolation, classify
+from webmail.protocols.errors import (
+    ConnectionLost,
+    HostNotAllowed,
+    MailServerError,
+    ProtocolViolation,
+    Unreachable,
+    classify,
+)
 from webmail.protocols.net import Endpoint, Resolver, dial, system_resolver
 
 USER_AGENT = "Mozilla/5.0 (compatible; MailroomImageProxy)"
@@ -66,14 +73,18 @@ def get(
     """The body of a 200 answer, at most ``largest`` octets, after at most three redirects.
 
     ``detours`` sends names below a reserved top-level name to a port of this machine, in plain HTTP: for the demo and
-    for tests, whose pictures exist nowhere else. Raises HostNotAllowed, Unreachable, TlsFailed, ConnectionLost,
-    ProtocolViolation (another status, too large, too many redirects, not HTTP).
+    for tests, whose pictures exist nowhere else. Raises HostNotAllowed, Unreachable (of the URL's own host alone),
+    TlsFailed, ConnectionLost, ProtocolViolation (another status, too large, too many redirects, not HTTP).
     """
     ends = time.monotonic() + patience
-    for _ in range(MOST_REDIRECTS + 1):
+    for hop in range(MOST_REDIRECTS + 1):
         target = parse(url)
         try:
             found = _ask(target, accept, largest, ends, _detoured(target, detours), _in_time(resolver, ends))
+        except Unreachable:
+            if hop:  # said of the server that was asked, it would be wrong
+                raise ConnectionLost("a redirect leads nowhere") from None
+            raise
         except MailServerError:
             raise
         except Exception as exc:  # http.client's errors quote what the server sent

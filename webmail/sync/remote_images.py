@@ -87,7 +87,11 @@ def _claimed(message_id: int, key: str) -> RemoteImage | None:
 
 
 def _brought(url: str) -> Picture | None:
-    """The picture as it may be shown; whatever goes wrong is one thing to whoever looks."""
+    """The picture as it may be shown; whatever goes wrong is one thing to whoever looks.
+
+    A host that is not allowed is refused before anything is opened, so that neither the answer nor its time depends on
+    what is there.
+    """
     try:
         host = egress.parse(url).host
         if cache.get(f"image-host:{host}"):
