@@ -77,6 +77,15 @@ export class Body {
     }
   }
 
+  /** The signature of one address gives way to that of another, where it still stands as it was put there. */
+  sign(before, now) {
+    if (this.plain) {
+      const [old, fresh] = [before, now].map((html) => textOf(html).trim());
+      if (old && this.area.value.includes(old)) this.area.value = this.area.value.replace(old, () => fresh);
+      else if (!old && fresh) this.area.value += `\n\n${fresh}`;
+    } else this.ready.then(() => this.port.postMessage({ kind: "sign", before, now }));
+  }
+
   insertPicture(cid, file) {
     this.port.postMessage({ kind: "insert", cid, blob: file, name: file.name });
   }
@@ -168,6 +177,11 @@ export class Body {
       event.preventDefault();
     });
   }
+}
+
+function textOf(html) {
+  const body = new DOMParser().parseFromString(html.replaceAll("<br>", "\n").replaceAll("</p>", "\n</p>"), "text/html").body;
+  return body.textContent.replaceAll("\u00a0", " ");
 }
 
 function paragraph(line) {

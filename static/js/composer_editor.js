@@ -70,6 +70,16 @@
     },
     get: ({ id }) => tell("got", { id, html: outward(), text: root.innerText }),
     set: ({ html }) => editor.setHTML(html),
+    sign: ({ before, now }) => {
+      const signature = (html) => [...inward(html).children].find((child) => child.tagName === "DIV");
+      const [old, fresh] = [signature(before), signature(now)];
+      const words = (node) => node.textContent.replace(/\s+/g, "");
+      const standing = old && [...root.children].find((child) => words(child) === words(old));
+      if (standing && fresh) standing.replaceWith(fresh);
+      else if (standing) standing.remove();
+      else if (fresh && !old) root.insertBefore(fresh, [...root.children].find((child) => child.tagName === "BLOCKQUOTE")?.previousElementSibling ?? null);
+      tell("changed");
+    },
     do: ({ what, value }) => {
       editor.focus();
       DO[what]?.(formats()[what], value);

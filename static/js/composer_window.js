@@ -9,6 +9,7 @@ const SAVE_AFTER_MS = 2000;
 const KEEP_AFTER_MS = 400;
 const RETRY_MS = 8000;
 const HEADERS = ["to", "cc", "bcc", "subject"];
+const KEPT = ["draft", "revision", "mode", "original", "identity", "sender", ...HEADERS];
 
 export class Composer {
   constructor(element, { kept, quiet = false }) {
@@ -42,6 +43,8 @@ export class Composer {
     element.addEventListener("keydown", (event) => this.pressed(event));
     element.addEventListener("composer:show", () => this.show());
     form.elements.subject.addEventListener("input", () => this.title());
+    this.from = form.elements.identity.selectedOptions[0];
+    form.elements.identity.addEventListener("change", () => this.writesAs());
     for (const button of all("[data-show]", element)) button.addEventListener("click", () => this.reveal(button.dataset.show));
     one("[data-close]", element).addEventListener("click", (event) => (event.preventDefault(), this.close()));
     one("[data-minimise]", element)?.addEventListener("click", () => this.minimise());
@@ -59,12 +62,28 @@ export class Composer {
   }
 
   fill(fields) {
-    for (const name of [...HEADERS, "draft", "revision", "mode", "original", "identity"]) if (fields[name] !== undefined) this.form.elements[name].value = fields[name];
+    for (const name of KEPT) if (fields[name] !== undefined && this.form.elements[name]) this.form.elements[name].value = fields[name];
     this.form.elements.html.value = fields.html ?? "";
     this.form.elements.text.value = fields.text ?? "";
     this.form.elements.format.dataset.format = fields.format;
     for (const name of ["cc", "bcc"]) if (fields[name]) this.reveal(name, false);
     this.title();
+  }
+
+  /** Another address to write from: its signature and its blind copy take the place of the one before. */
+  writesAs() {
+    const [before, now] = [this.from, this.form.elements.identity.selectedOptions[0]];
+    this.from = now;
+    this.body.sign(before?.dataset.signature ?? "", now.dataset.signature ?? "");
+    if (this.form.elements.bcc.value.trim() === (before?.dataset.bcc ?? "") && before?.dataset.bcc !== now.dataset.bcc) {
+      this.form.elements.bcc.value = now.dataset.bcc ?? "";
+      this.people[2].draw();
+      if (now.dataset.bcc) this.reveal("bcc", false);
+    }
+    const sender = this.form.elements.sender;
+    if (!sender) return;
+    sender.value = "";
+    one('[data-line="sender"]', this.element).classList.toggle("shown", "any" in now.dataset);
   }
 
   focusFirst(quiet) {
@@ -109,7 +128,7 @@ export class Composer {
   async fields() {
     const { html, text, plain } = await this.body.read();
     const data = new FormData();
-    for (const name of ["csrfmiddlewaretoken", "draft", "revision", "mode", "original", "identity", ...HEADERS]) data.set(name, this.form.elements[name].value);
+    for (const name of ["csrfmiddlewaretoken", ...KEPT]) if (this.form.elements[name]) data.set(name, this.form.elements[name].value);
     data.set("format", plain ? "plain" : "html");
     data.set("html", plain ? "" : html);
     data.set("text", text);

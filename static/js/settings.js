@@ -1,6 +1,8 @@
 // Choices that save themselves: forms marked data-saves post on every change and say so.
 import { toast } from "./toasts.js";
-import { words } from "./page.js";
+import { one, words } from "./page.js";
+
+if (one("form[data-signed]")) import("./signature.js");
 
 document.addEventListener("change", async (event) => {
   const form = event.target.closest?.("form[data-saves]");

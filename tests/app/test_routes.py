@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core import signing
 from django.test import Client
 from django.urls import URLPattern, reverse
 
@@ -97,6 +98,8 @@ OWNED: dict[str, Arguments] = {
     "outgoing_do": lambda a: [an_outgoing(a).pk, "retry"],
     "draft_files": lambda a: [a_draft(a).pk],
     "draft_file": lambda a: [(upload := an_upload(a)).draft_id, upload.pk],
+    "identity_do": lambda a: [a.account.identities.get().pk, "ask"],
+    "identity_confirm": lambda a: [signing.dumps([a.account.identities.get().pk, a.account.address], salt="identity")],
     "draft_reopen": lambda a: [a_draft(a).pk],
     "account": lambda a: [a.account.pk],
     "account_do": lambda a: [a.account.pk, "pause"],
@@ -114,6 +117,7 @@ OWN = {"home", "unified", "starred", "search", "act", "live", "signout", "compos
     "settings",
     "appearance",
     "identities",
+    "identity_add",
     "labels",
     "password",
     "account_add",

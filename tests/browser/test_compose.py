@@ -9,7 +9,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from accounts.models import User
+from accounts.models import Identity, User
 from tests import factories
 from tests.support.browser import CheckAxe, OpenPage, Screenshot
 from tests.support.live import Live
@@ -239,3 +239,48 @@ def test_a_message_leaves_later_by_the_menu_beside_send(
     page.get_by_role("button", name="Edit or change the time").click()
     expect(page.locator(".composer-title")).to_have_text("Proofs")
     assert Outgoing.objects.get().state == Outgoing.State.CANCELLED
+
+
+def test_another_address_brings_its_signature_and_its_blind_copy(
+    live: Live, maren: User, page: Page, axe: CheckAxe
+) -> None:
+    account = maren.mail_accounts.get()
+    Identity.objects.filter(account=account).update(signature="Maren, Studio 3")
+    more = {"address": "press@tide.example", "bcc": "archive@tide.example", "verified_at": timezone.now()}
+    Identity.objects.create(account=account, name="Press", signature_html="<p>The <b>press</b> desk</p>", **more)
+    sign_in(page, maren, live)
+    compose(page, live)
+    text = page.frame_locator(".composer-frame").locator("#text")
+    expect(text).to_contain_text("Maren, Studio 3")
+    text.locator("p").first.click()
+    page.keyboard.type("Hello")
+    page.get_by_label("From").select_option(label="Press · press@tide.example")
+    expect(text).to_contain_text("The press desk")
+    expect(text).not_to_contain_text("Maren, Studio 3")
+    expect(text).to_contain_text("Hello")
+    expect(page.locator('[data-line="bcc"] .person')).to_contain_text("archive@tide.example")
+    axe(page)
+    page.get_by_label("From").select_option(index=0)
+    expect(text).to_contain_text("Maren, Studio 3")
+    expect(text).not_to_contain_text("press")
+    expect(page.locator('[data-line="bcc"] .person')).to_have_count(0)
+    saved(page, "Maren, Studio 3")
+
+
+def test_a_signature_is_written_in_the_settings(
+    live: Live, maren: User, page: Page, axe: CheckAxe, screenshot: Screenshot
+) -> None:
+    sign_in(page, maren, live)
+    page.goto(f"{live.url}/settings/identities/")
+    text = page.frame_locator(".signature-frame").locator("#text[contenteditable]")
+    text.click()
+    page.keyboard.type("Maren ")
+    page.get_by_role("button", name="Bold").click()
+    page.keyboard.type("Studio 3")
+    axe(page)
+    screenshot(page, "settings-identities")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".toast")).to_contain_text("Saved")
+    identity = Identity.objects.get()
+    assert identity.signature_html.replace("&nbsp;", " ") == "<p>Maren <b>Studio 3</b></p>"
+    assert identity.signature == "Maren Studio 3"

@@ -42,6 +42,10 @@ _PHASES = {
 }
 
 
+class NotOwnAddress(Exception):
+    """The writer gave the address up, after the message was handed over (security criterion S58)."""
+
+
 class ClaimLost(Exception):
     """The row is no longer ours; nothing more may be done for it here."""
 
@@ -59,13 +63,17 @@ def submit(outgoing_id: int) -> None:
     claim = _claim(outgoing_id)
     if claim is None:
         return
-    outgoing = Outgoing.objects.select_related("account__outgoing", "account__credential", "user").get(pk=outgoing_id)
+    outgoing = Outgoing.objects.select_related("account__outgoing", "account__credential", "user", "identity").get(
+        pk=outgoing_id
+    )
     try:
         submission = _speak(outgoing, claim)
     except ClaimLost:
         log.warning("outgoing %s: the claim was lost, left alone", outgoing_id)
     except smtp.OutcomeUnknown as error:
         _finish(outgoing, claim, _Verdict(State.UNKNOWN, "unknown", error.server_line))
+    except NotOwnAddress:
+        _finish(outgoing, claim, _Verdict(State.FAILED, "identity"))
     except (MailServerError, SealBroken, OSError) as error:
         _finish(outgoing, claim, _judge(outgoing, error))
     else:
@@ -109,6 +117,8 @@ def _speak(outgoing: Outgoing, claim: uuid.UUID) -> smtp.Submission:
     account = outgoing.account
     if account.outgoing is None:
         raise HostNotAllowed
+    if outgoing.identity is not None and not outgoing.identity.is_usable:
+        raise NotOwnAddress
     waiting = [OutgoingRecipient.State.WAITING, OutgoingRecipient.State.DEFERRED]
     addresses = list(outgoing.recipients.filter(state__in=waiting).values_list("address", flat=True))
     server = connections.endpoint(account.outgoing)

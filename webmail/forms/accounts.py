@@ -1,21 +1,21 @@
 """Forms about a person's mail accounts. Passwords are never printed back into a page."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Identity, MailAccount, MailServer
+from accounts.models import MailAccount, MailServer
 from accounts.services.lifecycle import same_server
 from accounts.services.provisioning import ServerChoice
 from webmail.models import Mailbox
 from webmail.queries.nav import display_name
 from webmail.queries.settings import CopyChoice
 
-from .lines import BodyField, LineField
+from .lines import LineField
 
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[\w-]{1,63}\.)*[\w-]{1,63}\Z|\[?[0-9A-Fa-f:]+\]?\Z")
 _PORTS = {
@@ -26,11 +26,6 @@ _PORTS = {
     ("smtp", "tls"): 465,
     ("smtp", "starttls"): 587,
 }
-if TYPE_CHECKING:
-    _IdentityModelForm = forms.ModelForm[Identity]
-else:  # generic for the type checker only
-    _IdentityModelForm = forms.ModelForm
-
 # read beside "Mail on the server", and short enough for a phone
 POP_POLICIES = (
     (MailAccount.PopPolicy.KEEP.value, _("Stays there")),
@@ -220,15 +215,3 @@ class FoldersForm(forms.Form):
         if len(chosen) != len(set(chosen)):
             raise ValidationError(_("One folder can serve only one purpose. Choose different ones."))
         return cleaned
-
-
-class IdentityForm(_IdentityModelForm):
-    """How a person signs what they write; the address itself is not theirs to change here."""
-
-    name = LineField(label=_("Name"), required=False, max_length=200)
-    reply_to = forms.EmailField(label=_("Replies go to"), required=False, max_length=254)
-    signature = BodyField(label=_("Signature"), max_length=10_000, widget=forms.Textarea(attrs={"rows": 4}))
-
-    class Meta:
-        model = Identity
-        fields = ("name", "reply_to", "signature")

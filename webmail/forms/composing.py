@@ -36,6 +36,7 @@ class ComposeForm(forms.Form):
     """The fields of a message being written; ``format`` says which of ``html`` and ``text`` was typed in."""
 
     identity = own_address()
+    sender = LineField(required=False, max_length=254)
     to = LineField(label=_("To"), required=False, max_length=60_000)
     cc = LineField(label=_("Cc"), required=False, max_length=60_000)
     bcc = LineField(label=_("Bcc"), required=False, max_length=60_000)
@@ -70,6 +71,7 @@ class ComposeForm(forms.Form):
             rich, html = True, draft.html
         return Fields(
             identity=self.cleaned_data["identity"],
+            sender=self.cleaned_data.get("sender", "").lower(),
             **{name: self.typed(name) for name in HEADERS},
             html=html if rich else "",
             text="" if rich else text,
@@ -88,6 +90,7 @@ class RedirectForm(forms.Form):
         choice = self.fields["identity"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = access.identities(user)
+        choice.widget.attrs["class"] = "bare-select"
 
 
 class SendTimeForm(forms.Form):

@@ -27,6 +27,7 @@ class Draft(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="drafts")
     account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="drafts")
     identity = models.ForeignKey(Identity, on_delete=models.SET_NULL, null=True, related_name="+")
+    sender = models.CharField(max_length=254, blank=True)  # empty: the identity's own address
     mode = models.CharField(max_length=7, choices=Mode.choices, default=Mode.NEW)
     original = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="+")
     to = models.TextField(blank=True)

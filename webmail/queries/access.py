@@ -127,7 +127,18 @@ def outgoing(user: User, outgoing_id: int) -> Outgoing:
 
 def identities(user: User) -> QuerySet[Identity]:
     """The addresses the person may write as (criterion S58): verified ones of their own accounts."""
-    return Identity.objects.filter(account__user=user, verified_at__isnull=False).select_related("account")
+    usable = Identity.objects.filter(account__user=user, verified_at__isnull=False, removed_at=None)
+    return usable.select_related("account")
+
+
+def any_identity(user: User, identity_id: int) -> Identity:
+    """One of the person's, removed or to be confirmed as well."""
+    return _one(Identity.objects.filter(account__user=user).select_related("account"), pk=identity_id)
+
+
+def own_identities(user: User) -> QuerySet[Identity]:
+    """Those, and the ones whose address is still to be confirmed."""
+    return Identity.objects.filter(account__user=user, removed_at=None).select_related("account")
 
 
 def identity(user: User, identity_id: int) -> Identity:

@@ -25,6 +25,7 @@ class Opening:
     """The fields of a composer before anything was typed; ``html`` holds signature and quote."""
 
     identity: Identity | None
+    sender: str = ""
     mode: str = Draft.Mode.NEW
     original: Message | None = None
     to: str = ""
@@ -36,13 +37,14 @@ class Opening:
 
 def blank(user: User, *, to: str = "", subject: str = "") -> Opening:
     identity = access.identities(user).order_by("account__position", "-is_default").first()
-    return Opening(identity=identity, to=to, subject=subject, html=_signature(identity))
+    bcc = identity.bcc if identity else ""
+    return Opening(identity=identity, to=to, bcc=bcc, subject=subject, html=signature(identity))
 
 
 def answer(user: User, original: Message, mode: str) -> Opening:
     """A reply, to the sender, all or the list, or a forward of the message, from the address it was written to."""
     identity = identity_for(user, original)
-    own = own_addresses(user)
+    own = own_addresses(user) | _covered(user, original)
     to: list[list[str]] = []
     cc: list[list[str]] = []
     if mode == Draft.Mode.REPLY_LIST and (address := list_address(original)):
@@ -52,12 +54,14 @@ def answer(user: User, original: Message, mode: str) -> Opening:
     quote = "" if mode == Draft.Mode.FORWARD_FILE else _quote(original, mode)
     return Opening(
         identity=identity,
+        sender=sender_for(identity, original),
         mode=mode,
         original=original,
         to=format_people(to),
         cc=format_people(cc),
+        bcc=identity.bcc if identity else "",
         subject=_subject(original.subject, mode),
-        html=_signature(identity) + quote,
+        html=signature(identity) + quote,
     )
 
 
@@ -70,7 +74,8 @@ def again(user: User, original: Message) -> Opening:
     else:
         html = plain_lines(body.text if body else "")
     return Opening(
-        identity=identity_for(user, original),
+        identity=(identity := identity_for(user, original)),
+        sender=sender_for(identity, original),
         mode=Draft.Mode.AGAIN,
         original=original,
         to=format_people(people.get("to", [])),
@@ -109,13 +114,40 @@ def go_on(user: User, original: Message) -> Draft | Opening:
 
 def identity_for(user: User, original: Message) -> Identity | None:
     """The identity the message was written to, else the account's default."""
-    people = original.people
-    addressed = {pair[1].lower() for key in ("to", "cc", "bcc", "from") for pair in people.get(key, [])}
+    addressed = _addressed(original)
     mine = [identity for identity in access.identities(user) if identity.account_id == original.account_id]
     for identity in mine:
         if identity.address.lower() in addressed:
             return identity
-    return mine[0] if mine else access.identities(user).first()
+    for identity in sorted(mine, key=lambda one: one.stands_for_domain):
+        if any(identity.covers(address) for address in addressed):
+            return identity
+    named = [identity for identity in mine if not identity.stands_for_domain] or mine
+    return named[0] if named else access.identities(user).first()
+
+
+def sender_for(identity: Identity | None, original: Message) -> str:
+    """The address that the message was written to, where it is not the identity's own; else ""."""
+    addressed = _addressed(original)
+    if identity is None or identity.address.lower() in addressed:
+        return ""
+    return next((address for address in sorted(addressed) if identity.covers(address)), "")
+
+
+def address_for(identity: Identity, original: Message) -> str:
+    """The address to answer the message from; "" where a whole domain is meant and none of it was written to."""
+    return sender_for(identity, original) or ("" if identity.stands_for_domain else identity.address)
+
+
+def _addressed(original: Message) -> set[str]:
+    people = original.people
+    return {pair[1].lower() for key in ("to", "cc", "bcc", "from") for pair in people.get(key, [])}
+
+
+def _covered(user: User, original: Message) -> set[str]:
+    """Addresses of the message that are the person's own without being written down: tags, those of a whole domain."""
+    identities = list(access.identities(user))
+    return {address for address in _addressed(original) if any(one.covers(address) for one in identities)}
 
 
 def format_people(pairs: list[list[str]]) -> str:
@@ -145,11 +177,14 @@ def _subject(subject: str, mode: str) -> str:
     return f"{'Fwd' if mode in Draft.FORWARDS else 'Re'}: {base or subject}".strip()
 
 
-def _signature(identity: Identity | None) -> str:
+def signature(identity: Identity | None) -> str:
+    """An empty line to write on, and below it how the identity signs."""
+    if identity is not None and identity.signature_html:
+        return f"<p><br></p><div>-- <br>{identity.signature_html}</div>"
     if identity is None or not identity.signature.strip():
         return "<p><br></p>"
     lines = "<br>".join(escape(line) for line in identity.signature.strip().splitlines())
-    return f"<p><br></p><p>-- <br>{lines}</p>"
+    return f"<p><br></p><div>-- <br>{lines}</div>"
 
 
 def _quote(original: Message, mode: str) -> str:

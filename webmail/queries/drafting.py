@@ -13,7 +13,7 @@ from webmail.mime.html_text import html_to_text
 from webmail.models import Draft, Flag, Message, MessageBody, Placement
 
 from . import access, offered
-from .composing import Opening, content_id
+from .composing import Opening, content_id, signature
 from .sending_times import SendingTime, sending_times
 
 
@@ -29,9 +29,14 @@ class FileChip:
 
 @dataclass(frozen=True, slots=True)
 class FromChoice:
+    """``signature`` and ``bcc`` take the place of another's when it is chosen."""
+
     id: int
     name: str
     address: str
+    signature: str = ""
+    bcc: str = ""
+    any: bool = False  # stands for every address of a domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Sheet:
 
     choices: tuple[FromChoice, ...]
     identity: int = 0
+    sender: str = ""
     draft: int = 0
     revision: int = 0
     mode: str = Draft.Mode.NEW
@@ -66,6 +72,11 @@ class Sheet:
         return self.errors.get("") or self.errors.get("__all__", "") or self.errors.get("html", "")
 
     @property
+    def any_domain(self) -> bool:
+        """Whether an address may have to be typed to write from."""
+        return any(choice.any for choice in self.choices)
+
+    @property
     def pictures(self) -> str:
         """Where the pictures of the text are, by the content id that stands there, as JSON."""
         return json.dumps({file.content_id: file.url for file in self.files if file.content_id})
@@ -86,6 +97,7 @@ def of_opening(user: User, opening: Opening) -> Sheet:
     return Sheet(
         choices=choices(user),
         identity=opening.identity.pk if opening.identity else 0,
+        sender=opening.sender,
         mode=opening.mode,
         original=opening.original.pk if opening.original else 0,
         to=opening.to,
@@ -102,6 +114,7 @@ def of_draft(user: User, draft: Draft) -> Sheet:
     return Sheet(
         choices=choices(user),
         identity=draft.identity_id or 0,
+        sender=draft.sender,
         draft=draft.pk,
         revision=draft.revision,
         mode=draft.mode,
@@ -120,7 +133,9 @@ def of_draft(user: User, draft: Draft) -> Sheet:
 
 def choices(user: User) -> tuple[FromChoice, ...]:
     found = access.identities(user).order_by("account__position", "account", "-is_default", "id")
-    return tuple(FromChoice(identity.pk, identity.name, identity.address) for identity in found)
+    return tuple(
+        FromChoice(one.pk, one.name, one.address, signature(one), one.bcc, one.stands_for_domain) for one in found
+    )
 
 
 def files(draft: Draft) -> tuple[FileChip, ...]:

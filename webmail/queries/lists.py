@@ -43,7 +43,7 @@ SELECT line.thread_id, line.mailbox_id, line.newest_at, line.unread_count, line.
 _OWN = """
 SELECT identity.address
   FROM accounts_identity AS identity JOIN accounts_mailaccount AS account ON account.id = identity.account_id
- WHERE account.user_id = %s
+ WHERE account.user_id = %s AND identity.verified_at IS NOT NULL AND identity.removed_at IS NULL
 """
 _CONDITIONS = {
     "": "",

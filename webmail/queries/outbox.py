@@ -219,6 +219,11 @@ def _failed(outgoing: Outgoing, host: str) -> tuple[str, str]:
             _("%s refused the password") % host,
             _("Nobody has the message. Update the password of %s, then send it again.") % outgoing.account,
         )
+    if outgoing.error_code == "identity":
+        return (
+            _("You no longer write from %s") % outgoing.envelope_from,
+            _("Nobody has the message. Choose another address in it, then send it again."),
+        )
     return _("Nobody has this message"), _("%s did not take it, and it will not be tried again by itself.") % host
 
 

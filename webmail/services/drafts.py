@@ -25,6 +25,7 @@ class Fields:
     """What a composer holds; ``html`` is cleaned before it is stored."""
 
     identity: Identity
+    sender: str = ""
     to: str = ""
     cc: str = ""
     bcc: str = ""
@@ -136,6 +137,7 @@ def _values(fields: Fields) -> dict[str, object]:
     return {
         "identity": fields.identity,
         "account": fields.identity.account,
+        "sender": fields.sender if fields.identity.covers(fields.sender) else "",
         "to": fields.to,
         "cc": fields.cc,
         "bcc": fields.bcc,

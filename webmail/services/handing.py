@@ -17,7 +17,7 @@ from webmail.mime.addresses import Address
 from webmail.mime.build import Composition, MachinePart, new_message_id, write_message
 from webmail.mime.preview import snippet
 from webmail.models import Draft, Message, MessageAnswer, Outgoing, OutgoingRecipient
-from webmail.queries.composing import identity_for
+from webmail.queries.composing import address_for, identity_for
 
 from .mailboxes import NotPossible
 
@@ -25,7 +25,8 @@ from .mailboxes import NotPossible
 def writer(user: User, original: Message) -> Identity:
     """The address that the original was written to, of its own account. Raises NotPossible where none can send."""
     identity = identity_for(user, original)
-    if identity is None or identity.account_id != original.account_id or identity.account.outgoing_id is None:
+    fits = identity is not None and identity.account_id == original.account_id and address_for(identity, original)
+    if identity is None or not fits or identity.account.outgoing_id is None:
         raise NotPossible(gettext("This account has no server for sending. Add one in its settings."))
     return identity
 
@@ -45,11 +46,12 @@ def hand_over(
     ``automatic``: nobody answers to it, so that its envelope names no sender and no copy is kept in Sent (RFC 8098
     section 3). Raises ValueError for an address that is none.
     """
+    address = address_for(identity, original)
     composition = Composition(
-        from_=(Address(name=identity.name, addr_spec=identity.address),),
+        from_=(Address(name=identity.name, addr_spec=address),),
         to=to,
         subject=subject,
-        message_id=new_message_id(identity.address.rpartition("@")[2], os.urandom(16)),
+        message_id=new_message_id(address.rpartition("@")[2], os.urandom(16)),
         date=timezone.localtime(),
         boundary_seed=os.urandom(16),
         text=text,
@@ -70,7 +72,7 @@ def hand_over(
         message_id=composition.message_id,
         subject=subject,
         snippet=snippet(text),
-        envelope_from="" if automatic else identity.address,
+        envelope_from="" if automatic else address,
         digest=digest,
         sent_copy_digest=digest,
         size=size,

@@ -83,6 +83,7 @@ def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
             digest=digest,
             sent_copy_digest=sent_copy,
             size=size,
+            filing=Outgoing.Filing.WAITING if draft.identity.keeps_sent else Outgoing.Filing.NONE,  # type: ignore[union-attr]  # _check saw to it
             scheduled=send_after is not None,
             send_after=leaves,
             due_at=leaves,
@@ -178,8 +179,11 @@ def _check(draft: Draft) -> People:
     everyone, errors = people_named(draft.to, draft.cc, draft.bcc)
     if any(character in draft.subject for character in "\r\n\0"):
         errors["subject"] = _("A subject is a single line.")
-    if draft.identity is None or draft.identity.verified_at is None:
+    identity = draft.identity
+    if identity is None or not identity.is_usable or identity.account.user_id != draft.user_id:
         errors["identity"] = _("Choose an address to write from.")
+    elif identity.stands_for_domain and not identity.covers(draft.sender):
+        errors["sender"] = _("Write which address of %s it is to come from.") % identity.address.rpartition("@")[2]
     elif draft.account.outgoing is None:
         errors["identity"] = _("This account has no server for sending. Add one in its settings.")
     if errors:
@@ -204,7 +208,7 @@ def _composition(draft: Draft, people: People, at: datetime | None) -> Compositi
     html = None if draft.plain else clean_outgoing(draft.html)
     files = tuple(_attachment(upload) for upload in draft.uploads.all() if not drafts.is_left_out(upload, html))
     return Composition(
-        from_=(Address(name=identity.name, addr_spec=identity.address),),
+        from_=(Address(name=identity.name, addr_spec=draft.sender or identity.address),),
         to=people.to,
         cc=people.cc,
         bcc=people.bcc,

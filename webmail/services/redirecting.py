@@ -15,6 +15,7 @@ from webmail.mime.addresses import Address
 from webmail.mime.build import new_message_id
 from webmail.mime.resent import Resending, write_resent
 from webmail.models import Draft, Message, Outgoing, OutgoingRecipient
+from webmail.queries.composing import address_for
 
 from .outbox import NotReady, people_named, remember
 
@@ -27,10 +28,13 @@ def redirect(identity: Identity, original: Message, digest: str, *, to: str) -> 
     people, errors = people_named(to)
     if identity.account.outgoing_id is None:
         errors["identity"] = _("This account has no server for sending. Add one in its settings.")
+    address = address_for(identity, original)
+    if not address:
+        errors["identity"] = _("Choose an address to write from.")
     if errors:
         raise NotReady(errors)
-    message_id = new_message_id(identity.address.rpartition("@")[2], os.urandom(16))
-    sender = Address(name=identity.name, addr_spec=identity.address)
+    message_id = new_message_id(address.rpartition("@")[2], os.urandom(16))
+    sender = Address(name=identity.name, addr_spec=address)
     resending = Resending(from_=sender, to=people.to, message_id=message_id, date=timezone.localtime())
     try:
         kept, size = _store(identity, original, digest, resending)
@@ -48,7 +52,7 @@ def redirect(identity: Identity, original: Message, digest: str, *, to: str) -> 
             message_id=message_id,
             subject=original.subject,
             snippet=original.snippet,
-            envelope_from=identity.address,
+            envelope_from=address,
             digest=kept,
             sent_copy_digest=kept,
             size=size,

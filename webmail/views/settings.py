@@ -15,9 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
 from accounts.services import audit
-from webmail.forms.accounts import IdentityForm
 from webmail.forms.preferences import PreferencesForm
-from webmail.queries import access
 from webmail.queries import settings as reading
 from webmail.queries.nav import nav
 
@@ -61,31 +59,6 @@ def preferences(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("mail:settings" if short else "mail:appearance"))
     status = 422 if form.is_bound else 200
     return render(request, "settings/appearance.html", frame(request, "appearance") | {"form": form}, status=status)
-
-
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def identities(request: HttpRequest) -> HttpResponse:
-    """One small form for each address; ``identity`` says which of them was sent."""
-    user = signed_in(request)
-    chosen = request.POST.get("identity", "")
-    forms, valid = [], False
-    for identity in access.identities(user).order_by("account__position", "account", "-is_default", "id"):
-        posted = request.method == "POST" and chosen == str(identity.pk)
-        form = IdentityForm(
-            request.POST if posted else None, instance=identity, prefix=None, auto_id=f"i{identity.pk}_%s"
-        )
-        if posted and form.is_valid():
-            form.save()
-            valid = True
-        forms.append(form)
-    if valid:
-        messages.success(request, _("Saved"))
-        return HttpResponseRedirect(reverse("mail:identities"))
-    status = 422 if any(form.is_bound for form in forms) else 200
-    if request.method == "POST" and status == 200:
-        access.identity(user, int(chosen) if chosen.isdecimal() else 0)
-    return render(request, "settings/identities.html", frame(request, "identities") | {"forms": forms}, status=status)
 
 
 @login_required

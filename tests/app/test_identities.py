@@ -1,0 +1,103 @@
+"""How a person signs: the address that was written to, its signature, blind copy and copies in Sent."""
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Identity
+from tests import factories
+from tests.app.conftest import Somebody
+from webmail.models import Message, Outgoing
+from webmail.queries import composing
+from webmail.queries.drafting import of_opening
+
+IDENTITIES = reverse("mail:identities")
+
+
+def identity(who: Somebody, address: str, **fields: Any) -> Identity:
+    return Identity.objects.create(account=who.account, address=address, verified_at=timezone.now(), **fields)
+
+
+def written_to(who: Somebody, *addresses: str) -> Message:
+    people = {"to": [["", address] for address in addresses], "from": [["Amara", "amara@pier4.example"]]}
+    return factories.message(who.inbox, people=people, text="Hello").message
+
+
+def test_an_answer_comes_from_the_address_that_was_written_to(alice: Somebody) -> None:
+    press = identity(alice, "press@tide.example", bcc="archive@tide.example", signature="The press desk")
+    opening = composing.answer(alice.user, written_to(alice, "PRESS@tide.example", "bo@x.example"), "all")
+    assert (opening.identity, opening.sender, opening.bcc) == (press, "", "archive@tide.example")
+    assert "The press desk" in opening.html
+    assert "press@" not in (opening.to + opening.cc).lower()
+
+
+def test_of_a_whole_domain_the_address_written_to_answers_and_is_no_recipient(alice: Somebody) -> None:
+    every = identity(alice, "*@tide.example")
+    opening = composing.answer(alice.user, written_to(alice, "Sales@tide.example", "jobs@tide.example"), "all")
+    assert (opening.identity, opening.sender) == (every, "jobs@tide.example")
+    assert (opening.to, opening.cc) == ("Amara <amara@pier4.example>", "")
+    sheet = of_opening(alice.user, opening)
+    assert (sheet.sender, sheet.any_domain) == ("jobs@tide.example", True)
+
+
+def test_a_whole_domain_writes_only_when_it_was_written_to(alice: Somebody) -> None:
+    Identity.objects.update(is_default=False)
+    identity(alice, "*@tide.example")
+    opening = composing.answer(alice.user, written_to(alice, "else@where.example"), "reply")
+    assert opening.identity is not None
+    assert opening.identity.address == alice.account.address
+
+
+def test_a_tagged_address_answers_as_it_was_written_to(alice: Somebody) -> None:
+    local, _, domain = alice.account.address.partition("@")
+    opening = composing.answer(alice.user, written_to(alice, f"{local}+shop@{domain}"), "all")
+    assert opening.sender == f"{local}+shop@{domain}"
+    assert "+shop" not in opening.to + opening.cc
+
+
+def test_an_address_to_be_confirmed_is_nobodys_yet(alice: Somebody) -> None:
+    Identity.objects.create(account=alice.account, address="press@tide.example")
+    opening = composing.answer(alice.user, written_to(alice, "press@tide.example"), "all")
+    assert opening.identity is not None
+    assert opening.identity.address == alice.account.address
+    assert "press@tide.example" in opening.cc
+
+
+def test_a_rich_signature_is_cleaned_kept_and_leads_over_its_text(alice: Somebody) -> None:
+    mine = Identity.objects.get(account=alice.account)
+    html = '<p><b>Alice</b> <a href="https://tide.example">tide</a><script>x</script></p>'
+    values = {"identity": mine.pk, "name": "Alice", "signature": "old", "signature_html": html, "keeps_sent": "on"}
+    assert alice.client.post(IDENTITIES, values).status_code == 302
+    mine.refresh_from_db()
+    assert mine.signature_html == '<p><b>Alice</b> <a href="https://tide.example">tide</a></p>'
+    assert mine.signature == "Alice tide"
+    page = alice.client.get(reverse("mail:compose")).content.decode()
+    assert "&lt;b&gt;Alice&lt;/b&gt;" in page
+    alice.client.post(IDENTITIES, values | {"signature": "Only text", "signature_html": "<p><br></p>"})
+    mine.refresh_from_db()
+    assert (mine.signature_html, mine.signature) == ("", "Only text")
+
+
+def test_of_an_identity_that_keeps_no_copies_none_is_filed(alice: Somebody) -> None:
+    mine = Identity.objects.get(account=alice.account)
+    alice.client.post(IDENTITIES, {"identity": mine.pk, "name": "Alice", "signature": ""})
+    typed = {"identity": mine.pk, "to": "amara@pier4.example", "format": "html", "html": "<p>a", "do": "send"}
+    alice.client.post(reverse("mail:compose"), typed)
+    assert Outgoing.objects.get().filing == Outgoing.Filing.NONE
+
+
+def test_the_one_used_first_is_first_and_alone(alice: Somebody) -> None:
+    press = identity(alice, "press@tide.example")
+    alice.client.post(reverse("mail:identity_do", args=[press.pk, "first"]))
+    assert list(Identity.objects.filter(is_default=True)) == [press]
+    assert composing.blank(alice.user).identity == press
+
+
+@pytest.mark.parametrize("value", ["a@b.example\r\nBcc: c@d.example", "nobody"])
+def test_a_blind_copy_goes_to_an_address(alice: Somebody, value: str) -> None:
+    mine = Identity.objects.get(account=alice.account)
+    assert alice.client.post(IDENTITIES, {"identity": mine.pk, "bcc": value}).status_code == 422
+    mine.refresh_from_db()
+    assert mine.bcc == ""
