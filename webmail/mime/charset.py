@@ -119,8 +119,8 @@ def storable(text: str) -> str:
 def decode_text(data: bytes, declared: str | None) -> str:
     """Text of `data`, believing `declared` only as far as the bytes bear it out. Never raises.
 
-    ASCII and Latin-1 labels on valid UTF-8 mean UTF-8; a UTF-8 label on other bytes means a guess; a byte order mark
-    beats any label. Undecodable bytes become U+FFFD.
+    ASCII and Latin-1 labels on valid UTF-8 mean UTF-8, and so do UTF-16 and UTF-32 where no octet is zero; a UTF-8
+    label on other bytes means a guess; a byte order mark beats any label. Undecodable bytes become U+FFFD.
     """
     codec = codec_of(declared)
     if data.isascii() and (codec is None or codec in ("ascii", "utf_8", "cp1252")) and b"\x1b$" not in data:
@@ -188,6 +188,8 @@ def _believable(data: bytes, codec: str | None) -> str:
         return guess_codec(data)
     if codec == "cp1252":
         return "utf_8" if is_utf8(data) else "cp1252"
+    if codec.startswith(("utf_16", "utf_32")) and b"\0" not in data and is_utf8(data):
+        return "utf_8"  # not even a blank or the end of a line is written in two octets
     if codec == "utf_8" and not is_utf8(data):
         text = data.decode("utf-8", "replace")
         if text.count("\ufffd") * _TOLERATED > len(data) - len(text):  # roughly the number of multibyte characters

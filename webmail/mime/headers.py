@@ -33,8 +33,8 @@ class HeaderSummary:
 
     `message_id`, `in_reply_to` and `references` are normalised, without angle brackets. `authentication_results` are
     raw values, topmost first. `importance` is "high", "low" or "". Warning codes: those of `Address` found in From or
-    Sender, and multiple-from, multiple-authors, no-from, bidi, zero-width, control (Subject), too-many-headers,
-    headers-too-large, too-many-addresses.
+    Sender; multiple-from, multiple-authors, no-from, too-many-headers, headers-too-large, too-many-addresses;
+    subject-bidi, subject-zero-width, subject-control, subject-padding.
     """
 
     subject: str = ""
@@ -142,8 +142,9 @@ def summarise(fields: list[tuple[str, str]], warnings: set[str]) -> HeaderSummar
     for address in (*from_, *sender):
         if address.warnings:
             warnings |= address.warnings & _SPOOFING
+    in_subject: set[str] = set()
     return HeaderSummary(
-        subject=_subject(get("subject"), warnings),
+        subject=_subject(get("subject"), in_subject),
         from_=from_,
         sender=sender,
         reply_to=_addresses(get("reply-to"), warnings),
@@ -165,7 +166,7 @@ def summarise(fields: list[tuple[str, str]], warnings: set[str]) -> HeaderSummar
             safe_line(value[:_MAX_LINE]) for value in get("authentication-results", ())[:_MAX_RESULTS]
         ),
         disposition_notification_to=_addresses(get("disposition-notification-to"), warnings),
-        warnings=frozenset(warnings),
+        warnings=frozenset(warnings).union(f"subject-{code}" for code in in_subject),
     )
 
 

@@ -146,6 +146,8 @@ def _of_address(message: Message, known: Acquaintances) -> Iterator[Remark]:
     for code, words in _ODDITIES.items():
         if code in warnings:
             yield Remark("warn", gettext(words))
+    if "subject-bidi" in warnings:
+        yield Remark("note", gettext("The subject held hidden characters that change its reading order."))
     if "address-in-name" in warnings:
         words = gettext("The sender's name looks like an address, but the address is %s.")
         yield Remark("warn", words % isolated(shown_address(message.from_address)))

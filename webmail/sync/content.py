@@ -70,6 +70,8 @@ def read_content(root: Part, read: Read) -> Content:
         policy = Policy(cid_url=lambda cid: _cid_url(choice, used, cid), image_url=places.place)
         clean = sanitize(source, policy=policy)
         text = html_to_text(source)
+        if _is_blank(text, clean) and (other := _texts(replace(choice, html=None), read, inside)[1]).strip():
+            clean, text, used, places = None, other, set(), Places()  # the other rendition says something
     pictures = [
         part
         for cid, part in choice.inline.items()
@@ -112,8 +114,8 @@ def octets_packed(root: Part) -> int:
 
 def _texts(choice: BodyChoice, read: Read, inside: Inside) -> tuple[str, str]:
     """The HTML to clean, or else the plain text; what a package holds where the message itself says nothing."""
-    if choice.html is not None:
-        return _html_of(choice, read), ""
+    if choice.html is not None and (html := _html_of(choice, read)).strip():
+        return html, ""
     shown = [part for part in (choice.text, *choice.more) if part is not None]
     text = "\n\n".join(_plain(part, read, inside) for part in shown)
     return ("", text) if text.strip() else (inside.html, inside.text)

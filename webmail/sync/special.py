@@ -19,6 +19,7 @@ from webmail.sync.opening import Inside, Read
 
 EMPTY, NO_TEXT = "empty", "no-text"
 _MOST_PARTS = 20
+_TEXTS: Final = ("text/plain", "text/html")
 _RETURNED: Final = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers")
 
 
@@ -64,4 +65,4 @@ def _problems(root: Part) -> list[str]:
 def _has_content(root: Part) -> bool:
     """Whether there is anything beside the text that is not there."""
     leaves: Sequence[Part] = [part for part in walk(root) if not part.is_multipart]
-    return any(not part.is_text and part.size for part in leaves) or any(part.filename for part in leaves)
+    return any(part.filename or (part.size and part.media_type not in _TEXTS) for part in leaves)

@@ -51,6 +51,12 @@ def test_codecs_that_are_no_charsets_are_out_of_reach(label: str) -> None:
         (b"\x1b$B-!\x1b(B", "iso-2022-jp", "①"),
         ("Привет, как дела? Это письмо".encode("cp1251"), "windows-1251", "Привет, как дела? Это письмо"),
         ("\ufeffmark".encode("utf-16"), "utf-8", "mark"),
+        (b"plain words\n", "utf-16", "plain words\n"),
+        (b"<p>plain words</p>", "utf-32le", "<p>plain words</p>"),
+        ("schöne Worte".encode(), "utf-16be", "schöne Worte"),
+        ("two\n".encode("utf-16-le"), "utf-16", "two\n"),
+        ("春の海\n".encode("utf-16-be"), "utf-16be", "春の海\n"),
+        ("汰慩".encode("utf-16-le"), "utf-16le", "plia"),  # what is all letters of ASCII is taken for them
         (b"\xef\xbb\xbfmark", "iso-8859-1", "mark"),
         (b"a\0b", "utf-8", "a\ufffdb"),
         ("€ euro".encode()[:2] + b"x", "no-such-charset", "â‚x"),

@@ -69,7 +69,8 @@ def test_every_field_is_found(block: bytes) -> None:
         (b"Subject: x\n", "no-from"),
         (b"From: \n", "no-from"),
         (b'From: "b@x.example" <a@x.example>\n', "address-in-name"),
-        (b"From: a@x.example\nSubject: =?utf-8?Q?=E2=80=AEexe?=\n", "bidi"),
+        (b"From: a@x.example\nSubject: =?utf-8?Q?=E2=80=AEexe?=\n", "subject-bidi"),
+        ("From: B\u202eob <a@x.example>\n".encode(), "bidi"),
         (b"From: a@x.example\n" + b"X: y\n" * (MAX_FIELDS + 1), "too-many-headers"),
         (b"From: a@x.example\nX: " + b"y" * MAX_BYTES, "headers-too-large"),
         (b"From: a@x.example\nTo: " + b"b@x.example," * 2_500, "too-many-addresses"),
@@ -77,6 +78,14 @@ def test_every_field_is_found(block: bytes) -> None:
 )
 def test_tricks_are_told(block: bytes, warning: str) -> None:
     assert warning in parse_header_block(block).warnings
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\xad", "\x07"])
+def test_what_a_subject_hides_is_not_said_of_the_sender(hidden: str) -> None:
+    """Soft hyphens and the like stand in many newsletters; a sender is not doubted for them."""
+    warnings = parse_header_block(f"From: Bo <a@x.example>\nSubject: A{hidden}B\n".encode()).warnings
+    assert warnings
+    assert all(code.startswith("subject-") for code in warnings)
 
 
 def test_all_authors_of_several_from_fields_are_kept() -> None:

@@ -157,3 +157,28 @@ def test_no_public_sample_opens_blank_without_a_word() -> None:
         assert shown or content.special.get("notes") or "protection" in content.special, path.name
         seen += 1
     assert seen > 100
+
+
+# --- blank renditions ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "html", [b"", b"<html><body></body></html>", b"<style>p{color:red}</style><!-- x -->", b"&nbsp;"]
+)
+def test_s50_an_empty_rendition_gives_way_to_the_other(html: bytes) -> None:
+    renditions = mixed(part(b"text/plain", b"The words"), part(b"text/html", html)).replace(b"mixed", b"alternative", 1)
+    content = content_of(renditions)
+    assert (content.text.strip(), content.clean) == ("The words", None)
+    assert "blank" not in content.special
+    assert content.snippet == "The words"
+
+
+def test_both_renditions_may_be_empty() -> None:
+    raw = mixed(part(b"text/plain", b" "), part(b"text/html", b"<p></p>")).replace(b"mixed", b"alternative", 1)
+    assert content_of(raw).special == {"blank": True, "notes": ["empty"]}
+
+
+@pytest.mark.parametrize("kind", [b"text/vcard", b"text/calendar", b"text/csv"])
+def test_what_is_attached_without_a_name_is_no_emptiness(kind: bytes) -> None:
+    content = content_of(b"MIME-Version: 1.0\r\n" + part(kind, b"X:Y"))
+    assert content.special["notes"] == ["no-text"]
