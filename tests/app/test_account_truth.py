@@ -61,7 +61,7 @@ def test_each_folder_says_where_it_stands(alice: Somebody) -> None:
     account(alice, state="working", error_code="", failures=0)
     box.update(phase="live", last_sync_at=now, failures=3, server_line="[UNAVAILABLE] being <rebuilt>")
     found = page(alice)
-    assert "Could not be opened, 3 times in a row" in found
+    assert "Could not be read, 3 times in a row" in found
     assert "[UNAVAILABLE] being &lt;rebuilt&gt;" in found
     box.update(failures=0, server_line="", resync_asked_at=now, resync_low=900, resync_done=2000, exists_count=4000)
     found = page(alice)

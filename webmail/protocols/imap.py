@@ -142,15 +142,17 @@ class Session:
         return self.drain_events()
 
     def fetch_headers(
-        self, uids: UidSet | None = None, *, sequence: tuple[int, int] | None = None
+        self, uids: UidSet | None = None, *, sequence: tuple[int, int] | None = None, believe: bool = False
     ) -> Iterator[HeaderRow | BadRow]:
         """Rows of these UIDs, or of a range of sequence numbers, as they arrive. Asks nothing before it is iterated.
 
-        UIDs the server passes over in silence are not proven absent. Raises CommandFailed.
+        UIDs the server passes over in silence are not proven absent. A message it refuses to show is a BadRow if it
+        shows another one, or ``believe`` is set. Raises CommandFailed.
         """
         if (uids is None) == (sequence is None):
             raise ValueError("either UIDs or a range of sequence numbers")
-        return imap_fetch.fetch_headers(self._wire, uids=uids, sequence=sequence, modseq=self._keeps_modseq)
+        modseq = self._keeps_modseq
+        return imap_fetch.fetch_headers(self._wire, uids=uids, sequence=sequence, modseq=modseq, believe=believe)
 
     def fetch_flags(self, uids: UidSet, *, changed_since: int | None = None) -> Iterator[FlagRow | Vanished | BadRow]:
         """Flags of these UIDs; with changed_since only of those changed after that mod-sequence.

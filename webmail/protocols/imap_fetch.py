@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from webmail.protocols.errors import CommandFailed, ProtocolViolation
 from webmail.protocols.imap_wire.encode import body_section
@@ -29,6 +29,7 @@ HEADER_FIELDS = (
 LONG_COMMAND = 8000
 SHORT_COMMAND = 980  # what servers without CONDSTORE, the old ones, are known to take
 MOST_PER_COMMAND = 500
+MOST_IN_VAIN = 12  # refused commands in a row that brought nothing: then it is not about single messages
 _MESSAGE_ID = re.compile(rb"^Message-ID:[ \t\r\n]*+([^\r\n]*+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -52,18 +53,75 @@ def header_items(wire: Wire, *, modseq: bool) -> bytes:
 
 
 def fetch_headers(
-    wire: Wire, *, uids: UidSet | None = None, sequence: tuple[int, int] | None = None, modseq: bool
+    wire: Wire,
+    *,
+    uids: UidSet | None = None,
+    sequence: tuple[int, int] | None = None,
+    modseq: bool,
+    believe: bool = False,
 ) -> Iterator[HeaderRow | BadRow]:
-    """Header rows of some UIDs or of a range of sequence numbers. A row that cannot be read is a BadRow."""
+    """Header rows of some UIDs or of a range of sequence numbers. A row that cannot be read is a BadRow, and so is, by
+    UID, one that the server refuses to show while it shows others (with ``believe``: in any case).
+    """
     items = header_items(wire, modseq=modseq)
     if sequence is not None:
         low, high = sequence
         if not 0 < low <= high <= MAX_UID:
             raise ValueError("sequence numbers lie in 1..4294967295")
-        yield from _header_rows(wire, wire.run(b"FETCH", b"%d:%d" % (low, high), items), asked=None)
+        yield from _begun(_header_rows(wire, wire.run(b"FETCH", b"%d:%d" % (low, high), items), asked=None))
         return
-    for piece in (uids or UidSet()).chunks(max_bytes=command_room(wire, taken=len(items))):
-        yield from _header_rows(wire, wire.run(b"UID", b"FETCH", piece.to_wire(), items), asked=piece)
+    chunks = (uids or UidSet()).chunks(max_bytes=command_room(wire, taken=len(items)))
+    yield from _shown(lambda piece: wire.run(b"UID", b"FETCH", piece.to_wire(), items), wire, chunks, believe=believe)
+
+
+def _begun(rows: Iterator[HeaderRow | BadRow]) -> Iterator[HeaderRow | BadRow]:
+    """The rows; that the server refused to go on tells nothing of those that came."""
+    came = False
+    try:
+        for row in rows:
+            came = True
+            yield row
+    except CommandFailed:
+        if not came:
+            raise
+
+
+def _shown(
+    ask: Callable[[UidSet], Iterator[Response]], wire: Wire, chunks: Iterable[UidSet], *, believe: bool
+) -> Iterator[HeaderRow | BadRow]:
+    """Rows of these UIDs; what is refused together is asked for in halves, down to the message that is meant. Yahoo
+    answers NO [UNAVAILABLE] for some, whatever else the command names.
+    """
+    refused: list[int] = []
+    error: CommandFailed | None = None
+    came, in_vain = 0, 0
+    for chunk in chunks:
+        waiting = [chunk]
+        while waiting:
+            piece = waiting.pop()
+            got: list[int] = []
+            try:
+                for row in _header_rows(wire, ask(piece), asked=piece):
+                    got += [row.uid] if row.uid is not None else []
+                    yield row
+                in_vain = 0
+            except CommandFailed as failed:
+                in_vain = 0 if got else in_vain + 1
+                if in_vain > MOST_IN_VAIN:
+                    raise
+                error, left = failed, piece - UidSet.collect(got)
+                waiting += _halves(left) if len(left) > 1 else []
+                refused += left if len(left) == 1 else []
+            came += len(got)
+    if error is not None and refused and not (came or believe):
+        raise error
+    for uid in refused:
+        yield BadRow(uid, "refused")
+
+
+def _halves(uids: UidSet) -> list[UidSet]:
+    members = list(uids)
+    return [UidSet.collect(members[len(members) // 2 :]), UidSet.collect(members[: len(members) // 2])]
 
 
 def _header_rows(wire: Wire, responses: Iterator[Response], *, asked: UidSet | None) -> Iterator[HeaderRow | BadRow]:

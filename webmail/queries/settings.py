@@ -238,7 +238,7 @@ def _compared(box: Mailbox) -> bool:
 
 def _folder_words(account: MailAccount, box: Mailbox) -> str:
     if box.failures:
-        words = ngettext("Could not be opened", "Could not be opened, %d times in a row", box.failures)
+        words = ngettext("Could not be read", "Could not be read, %d times in a row", box.failures)
         return words % box.failures if "%d" in words else words
     if box.missing_since is not None:
         return _("The server no longer lists it")

@@ -23,7 +23,8 @@ from accounts.services import provisioning, sync_state
 from webmail import budget, failures, live
 from webmail.budget import Busy
 from webmail.connections import open_imap
-from webmail.protocols.errors import HostNotAllowed, MailServerError, TlsFailed, Unreachable
+from webmail.models import Mailbox
+from webmail.protocols.errors import CommandFailed, HostNotAllowed, MailServerError, TlsFailed, Unreachable
 from webmail.protocols.imap import Session
 from webmail.protocols.values import LABELS, MailboxStatus
 from webmail.sync import failpoints, label_folders, plan, pop, remote_ops, schedule
@@ -31,7 +32,7 @@ from webmail.sync import lease as leases
 from webmail.sync.backfill import backfill, unfinished
 from webmail.sync.folders import Folder, counted, reconcile
 from webmail.sync.lease import Lease, LeaseLost
-from webmail.sync.mailbox import known_of, sync_mailbox
+from webmail.sync.mailbox import known_of, sync_mailbox, unreadable_set_aside
 from webmail.sync.prefetch import prefetch
 from webmail.sync.resync import resync, wanted
 from webmail.sync.run import Run, Teller
@@ -165,10 +166,14 @@ def _has_older(run: Run) -> bool:
 
 
 def look(run: Run) -> bool:
-    """Sends what is owed, then looks at every mailbox that changed. True when the time slice ended before the end."""
+    """Sends what is owed, then looks at every mailbox that changed. True when the time slice ended before the end.
+
+    A mailbox in which the server refuses to do anything keeps none behind it waiting. Raises MailServerError.
+    """
     remote_ops.replay(run)
     listed = counted(run, run.session.list_mailboxes())
     extension = LABELS in run.session.capabilities
+    serious: list[CommandFailed] = []
     folders, changed = reconcile(run.lease, listed, extension=extension)
     failpoints.reach("folders listed")
     _note(run.account, all_mail_hidden=extension and label_folders.hidden(listed))
@@ -181,13 +186,19 @@ def look(run: Run) -> bool:
             continue
         status = folder.status or _status(run, folder)
         known = known_of(folder.row)
-        if status is not None and plan.unchanged(known, status, now=run.now, active=run.active):
+        same = status is not None and plan.unchanged(known, status, now=run.now, active=run.active)
+        if same and not folder.row.failures:
             continue
-        sync_mailbox(run, folder.row, status)
+        with unreadable_set_aside(run, folder.row) as trouble:
+            sync_mailbox(run, folder.row, status)
+        if folder.row.role == Mailbox.Role.INBOX or folder.row.labelled:
+            serious += trouble
     home = next((folder.row for folder in folders if folder.row.labelled), None)
     if home is not None:
         label_folders.follow(run, home, [(folder.row, folder.status) for folder in folders if folder.row.label])
     remote_ops.replay(run)
+    if serious:
+        raise serious[0]  # without its inbox an account is not well
     return False
 
 

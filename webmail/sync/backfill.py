@@ -22,7 +22,7 @@ from webmail.sync.ahead import ahead
 from webmail.sync.apply import Outcome, replayed, store
 from webmail.sync.fetch import insist, spot_of, store_singly
 from webmail.sync.lease import guarded
-from webmail.sync.mailbox import finish, open_mailbox
+from webmail.sync.mailbox import finish, open_mailbox, unreadable_set_aside
 from webmail.sync.rows import Incoming, incoming
 from webmail.sync.run import Run
 from webmail.sync.sql import change
@@ -52,9 +52,10 @@ class Pace:
 def unfinished(account_id: int) -> list[Mailbox]:
     """Mailboxes that have begun and not come down to their oldest message, the most looked-at first.
 
-    Not one whose numbering does not last: its newest messages are followed, its older ones stay as they were read.
+    Not one whose numbering does not last: its newest messages are followed, its older ones stay as they were read. One
+    that could not be read waits until a look has found it well.
     """
-    rows = Mailbox.objects.filter(account=account_id, backfill_low__gt=1).exclude(
+    rows = Mailbox.objects.filter(account=account_id, backfill_low__gt=1, failures=0).exclude(
         phase__in=[Mailbox.Phase.GONE, Mailbox.Phase.UNSELECTABLE]
     )
     lasting = [box for box in rows if not box.unstable]
@@ -68,7 +69,10 @@ def backfill(run: Run) -> bool:
     run.begin_counting()
     while boxes:
         for box in list(boxes):
-            if not _turn(run, box) or (box.backfill_low or 1) <= 1:
+            with unreadable_set_aside(run, box) as trouble:
+                if not _turn(run, box) or (box.backfill_low or 1) <= 1:
+                    boxes.remove(box)
+            if trouble:
                 boxes.remove(box)
             if run.over or run.woken:
                 return bool(boxes)
@@ -117,7 +121,7 @@ def _windows(run: Run, box: Mailbox, seen: Selected, pace: Pace) -> Iterator[Win
 
 def _read(run: Run, piece: UidSet, *, low: int) -> Window:
     window = Window(low)
-    for row in run.session.fetch_headers(piece):
+    for row in run.session.fetch_headers(piece, believe=True):
         if isinstance(row, BadRow):
             if row.uid is not None:
                 window.bad[row.uid] = row.reason

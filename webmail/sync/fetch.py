@@ -21,6 +21,7 @@ from webmail.sync.rows import Incoming, incoming, stub
 from webmail.sync.run import Run
 
 REPLICATION_WAITS = (1.0, 1.7, 2.9)  # seconds; some servers list mail before they can show it
+PATIENT = 3  # passes in a row in which a mailbox could not be read
 MOST_SINGLE = 200  # UIDs asked for again one by one in a pass; more is a server in trouble
 
 
@@ -94,8 +95,12 @@ def _write(run: Run, box: Mailbox, batch: list[Incoming], got: Got, finish: Call
 
 
 def fetch(run: Run, box: Mailbox, expected: UidSet, *, finish: Callable[[], None] | None = None) -> None:
-    """Stores all of these UIDs, each as its message or, after several tries, as unfetchable; then ``finish``."""
-    got = take(run, box, run.session.fetch_headers(expected) if expected else ())
+    """Stores all of these UIDs, each as its message or, after several tries, as unfetchable; then ``finish``.
+
+    Where all are refused the mailbox may be in trouble, so that counts for a message only after a few passes.
+    """
+    believe = box.failures >= PATIENT
+    got = take(run, box, run.session.fetch_headers(expected, believe=believe) if expected else ())
     missing = expected - got.seen()
     if missing:
         insist(run, box, missing, got.bad)
@@ -112,13 +117,13 @@ def insist(run: Run, box: Mailbox, missing: UidSet, reasons: dict[int, str]) -> 
         run.pause(seconds)
         present = run.session.search_uids(missing.lowest, missing.highest)
         missing = missing & present
-        got = take(run, box, run.session.fetch_headers(missing & present) if missing else ())
+        got = take(run, box, run.session.fetch_headers(missing & present, believe=True) if missing else ())
         reasons |= got.bad
         missing = missing - got.seen()
     if len(missing) > MOST_SINGLE:
         raise ProtocolViolation("the server lists more messages than it hands over")
     for uid in missing:
-        got = take(run, box, run.session.fetch_headers(UidSet.of(uid)))
+        got = take(run, box, run.session.fetch_headers(UidSet.of(uid), believe=True))
         if not got.uids:
             mark_unfetchable(run, box, uid, got.bad.get(uid) or reasons.get(uid) or "not-sent")
 

@@ -92,9 +92,20 @@ def open_mailbox(run: Run, box: Mailbox) -> Selected | None:
         return None
     if plan.renumbered(known, seen):
         renumber(run, box, seen)
-    elif box.uidvalidity is None or box.failures:
-        save(run, box, uidvalidity=seen.uidvalidity, failures=0, server_line="")
+    elif box.uidvalidity is None:
+        save(run, box, uidvalidity=seen.uidvalidity)
     return seen
+
+
+@contextmanager
+def unreadable_set_aside(run: Run, box: Mailbox) -> Iterator[list[CommandFailed]]:
+    """What the server refuses to do in this mailbox is the mailbox's trouble: noted there, and told to the caller."""
+    trouble: list[CommandFailed] = []
+    try:
+        yield trouble
+    except CommandFailed as error:
+        trouble.append(error)
+        save(run, box, failures=box.failures + 1, server_line=error.server_line)
 
 
 def renumber(run: Run, box: Mailbox, seen: Selected) -> None:
@@ -216,6 +227,7 @@ def follow(run: Run, box: Mailbox, seen: Selected, status: MailboxStatus | None)
     if not proven:  # what changed and went is asked for again, from the same place; only named arrivals count
         listed = arrivals.highest if arrivals and path is not Path.QRESYNC else 0
         columns = {"last_sync_at": run.now, "verified_high": max(known.verified_high, listed)}
+        columns |= {"failures": 0, "server_line": ""}
     elif (box.backfill_low or 1) <= 1 and replayed(run.lease, partial(vanish.hide_stranded, spot_of(box))):
         run.tell(box.pk)
     _end(run, box, columns, low=box.backfill_low or 1)
@@ -340,7 +352,7 @@ def retry_unfetchable(run: Run, box: Mailbox) -> None:
     waiting = Placement.objects.filter(mailbox=box.pk, gen=box.gen, state=Placement.State.UNFETCHABLE)
     uids = UidSet.collect(uid for uid in waiting.values_list("uid", flat=True)[:500] if uid)
     if uids:
-        take(run, box, run.session.fetch_headers(uids))
+        take(run, box, run.session.fetch_headers(uids, believe=True))
     save(run, box, full_enum_at=run.now)
 
 

@@ -21,7 +21,7 @@ from webmail.sync import failpoints, plan, vanish
 from webmail.sync.apply import replayed
 from webmail.sync.fetch import fetch, spot_of, take
 from webmail.sync.lease import guarded
-from webmail.sync.mailbox import hide_proven, open_mailbox, save, witnessed
+from webmail.sync.mailbox import hide_proven, open_mailbox, save, unreadable_set_aside, witnessed
 from webmail.sync.run import Run
 
 TURN = 10  # windows of one mailbox before the next one has its turn
@@ -30,10 +30,10 @@ _ORDER: dict[str, int] = {"inbox": 0, "sent": 1, "drafts": 1, "archive": 2, "jun
 
 def wanted(account_id: int, now: datetime) -> list[Mailbox]:
     """Mailboxes to compare: asked for, begun, or not compared for a week; the most looked-at first. Views over labels
-    are compared with what carries the labels.
+    are compared with what carries the labels. One that could not be read waits until a look has found it well.
     """
     due = Q(resync_asked_at__isnull=False) | Q(resynced_at__lt=now - plan.RESYNC_AFTER)
-    rows = Mailbox.objects.filter(due, account=account_id, phase=Mailbox.Phase.LIVE, label="")
+    rows = Mailbox.objects.filter(due, account=account_id, phase=Mailbox.Phase.LIVE, label="", failures=0)
     return sorted(rows, key=lambda box: (box.resync_asked_at is None, _ORDER.get(box.role, 5), box.pk))
 
 
@@ -44,7 +44,10 @@ def resync(run: Run) -> bool:
     run.begin_counting()
     while boxes:
         for box in list(boxes):
-            if not _turn(run, box):
+            with unreadable_set_aside(run, box) as trouble:
+                if not _turn(run, box):
+                    boxes.remove(box)
+            if trouble:
                 boxes.remove(box)
             if run.over or run.woken:
                 return bool(boxes)
@@ -94,7 +97,7 @@ def _compare(run: Run, box: Mailbox, span: UidSet) -> bool:
     fetch(run, box, server - stored)
     again = server & _unfetchable(box, span)
     if again:
-        take(run, box, run.session.fetch_headers(again))
+        take(run, box, run.session.fetch_headers(again, believe=True))
     if stored - server:
         hide_proven(run, box, witnessed(run, box, stored - server))
     _flags(run, box, server)
