@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
 from accounts.models import MailAccount
 from tests.servers.sync_rig import check, imap_account, message, other_client, pop_account, sync
 from tests.support.dovecot import Dovecot
 from webmail import storage
 from webmail.models import Mailbox, Message, MessageBody, Placement, PopCopy, PopUid, RemoteOp
-from webmail.services import pop
+from webmail.services import pop, unsynced
 from webmail.sync import failpoints
 from webmail.sync.account import sync_account
 
@@ -207,3 +208,20 @@ def test_a_copy_whose_answer_was_lost_is_found_under_new_numbers(
         sync(target)
     assert copies(target) == ["No identity", "Topic 1", "Topic 2", "Topic 59"]
     check(dovecot, target)
+
+
+def test_a_refused_copy_that_may_have_come_through_is_looked_for_before_it_is_retried(
+    dovecot: Dovecot, target: MailAccount
+) -> None:
+    op = owed(target, message(1))
+    failpoints.arm("op sent", exit)
+    with pytest.raises(SystemExit):
+        sync_account(target.pk)
+    failpoints.disarm()
+    RemoteOp.objects.filter(pk=op.pk).update(state="failed", error="[UNAVAILABLE]", finished_at=timezone.now())
+    unsynced.try_again(target.user, RemoteOp.objects.get(pk=op.pk))
+    sync(target)
+    sync(target)
+    assert copies(target) == ["Topic 1"]
+    op.refresh_from_db()
+    assert op.state == "done"

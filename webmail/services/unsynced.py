@@ -102,9 +102,12 @@ def _expunge(user: User, op: RemoteOp) -> None:
 
 
 def _append(user: User, op: RemoteOp) -> None:
-    """A stored message has no row to bring back: the same operation is begun anew."""
-    RemoteOp.objects.filter(pk=op.pk).update(state=State.QUEUED, attempts=0, not_before=None, error="")
-    op.state = State.QUEUED
+    """A stored message has no row to bring back: the same operation is begun anew. What an earlier try of it may have
+    brought is looked for first.
+    """
+    state = State.QUEUED if op.dest_uidnext is None else State.INFLIGHT
+    RemoteOp.objects.filter(pk=op.pk).update(state=state, attempts=0, not_before=None, error="", finished_at=None)
+    op.state = state
     ops.wake(op.account_id)
 
 

@@ -191,8 +191,8 @@ def look(run: Run) -> bool:
             continue
         with unreadable_set_aside(run, folder.row) as trouble:
             sync_mailbox(run, folder.row, status)
-        if folder.row.role == Mailbox.Role.INBOX or folder.row.labelled:
-            serious += trouble
+        if folder.row.failures and (folder.row.role == Mailbox.Role.INBOX or folder.row.labelled):
+            serious += trouble or [CommandFailed(folder.row.server_line)]
     home = next((folder.row for folder in folders if folder.row.labelled), None)
     if home is not None:
         label_folders.follow(run, home, [(folder.row, folder.status) for folder in folders if folder.row.label])

@@ -133,6 +133,28 @@ def test_a_mailbox_that_cannot_be_read_keeps_no_other_from_being_followed(
     assert MailAccount.objects.get(pk=account.pk).state == "working"
 
 
+def test_an_account_whose_inbox_cannot_be_opened_is_not_up_to_date(dovecot: Dovecot, proxy: FaultProxy) -> None:
+    account = account_on(proxy.endpoint, dovecot.add_user())
+    dovecot.load_maildir(account.address, [message(1)])
+    sync(account)
+    dovecot.deliver(account.address, message(2))
+    with other_client(dovecot, account.address) as client:
+        client.create("Other")
+        client.append("Other", None, None, message(100))
+    opened = rb"\A\S+ OK [^\r]*(?:Select|Examine) completed"
+    no = replace(lambda done: done.split(b" ", 1)[0] + b" NO [INUSE] being rebuilt\r\n")
+    proxy.rule("to_client", opened, no, nth=None)
+    proxy.rule("to_server", rb'(?:SELECT|EXAMINE) "?Other', call(proxy.clear))
+    sync_account(account.pk)
+    account.refresh_from_db()
+    assert (account.state, account.error_code) == ("failing", "refused")
+    assert "being rebuilt" in account.server_line
+    assert len(here(account)["Other"]) == 1
+    MailAccount.objects.filter(pk=account.pk).update(next_run_at="2024-01-01T00:00Z")
+    sync(account)
+    check(dovecot, account)
+
+
 def test_older_mail_of_a_mailbox_that_cannot_be_opened_is_not_asked_for_again_and_again(
     dovecot: Dovecot, proxy: FaultProxy
 ) -> None:
