@@ -168,7 +168,7 @@ def _failed_message(box: Mailbox, mark: str, sender: tuple[str, str]) -> None:
 
 
 def _draft(user: User, account: MailAccount, mark: str) -> Draft:
-    return Draft.objects.create(
+    draft = Draft.objects.create(
         user=user,
         account=account,
         identity=account.identities.get(),
@@ -180,6 +180,11 @@ def _draft(user: User, account: MailAccount, mark: str) -> Draft:
         text=mark,
         plain=True,
     )
+    stored = {"size": len(mark), "digest": _stored(account, mark)}
+    Upload.objects.create(
+        user=user, account=account, draft=draft, filename=mark[:255], content_type=mark[:255], **stored
+    )
+    return draft
 
 
 def _outgoing(user: User, account: MailAccount, mark: str) -> Outgoing:
@@ -269,6 +274,8 @@ def _values(route: Route, name: str, of: World) -> list[str]:
         "token": [frame_token(of.user, of.message_id)],
         "action_id": [of.action.pk],
         "draft_id": [of.draft.pk],
+        "upload_id": list(of.draft.uploads.values_list("pk", flat=True)),
+        "identity_id": list(of.account.identities.values_list("pk", flat=True)),
         "outgoing_id": [of.outgoing.pk],
         "op_id": list(RemoteOp.objects.filter(account=of.account).values_list("pk", flat=True)),
         "provider_id": list(
