@@ -65,6 +65,7 @@ NOTHING = Special()
 _NOTES: dict[str, str | Promise] = {
     "empty": gettext_lazy("This message is empty."),
     "no-text": gettext_lazy("This message has no text, only what is attached."),
+    "hidden": gettext_lazy("This message hides all of its words. They are shown without its design."),
     "too-deep": gettext_lazy("This message is nested too deeply to be taken apart. What is inside can be downloaded."),
     "too-many-parts": gettext_lazy("This message has more parts than can be shown. The rest is one file below."),
     "no-boundary": gettext_lazy("The structure of this message is broken. It is shown as the text that it is."),

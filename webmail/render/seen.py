@@ -37,6 +37,11 @@ def as_line(text: str) -> str:
     return " ".join(_THIN.sub("", visible(text)).split())[:MAX_TEXT]
 
 
+def shows_words(cleaned: str) -> bool:
+    """Whether any text of a cleaned body is not hidden by style attributes; what rules do is not looked at."""
+    return any(text.strip() and not element.plain.hidden for text, element in Sight(cleaned, "").pieces())
+
+
 class _Element(NamedTuple):
     """``plain`` is its state without the rules of the stylesheet, ``ruled`` with them, ``inside`` with those of the
     elements in the link only; ``group`` names the rules that may hold in the link."""
@@ -70,6 +75,10 @@ class Sight:
         if any(element.plain.turned or element.ruled.turned for _, element in pieces):
             found = [text[::-1] for text in found] + found
         return tuple(dict.fromkeys(text for text in found if text))
+
+    def pieces(self) -> Iterator[tuple[str, _Element]]:
+        """All texts of the body, each with the element around it."""
+        return self._pieces(0, len(self._cleaned))
 
     def _walk(self, start: int) -> None:
         for tag in self._tags("around", self._place, start):

@@ -17,6 +17,7 @@ from webmail.mime.structure import BodyChoice, choose_body
 from webmail.render.html import SANITIZER_VERSION, sanitize
 from webmail.render.links import deceptions
 from webmail.render.pictures import Places
+from webmail.render.seen import shows_words
 from webmail.render.text import plain_to_html
 from webmail.render.values import PROBLEM_SENTENCES, CleanHtml, Policy
 from webmail.sync import contact_cards, invitation, special
@@ -65,13 +66,15 @@ def read_content(root: Part, read: Read) -> Content:
     used: set[str] = set()
     source, text = _texts(choice, read, inside)
     clean: CleanHtml | None = None
-    places = Places()
+    places, hidden = Places(), False
     if source:
         policy = Policy(cid_url=lambda cid: _cid_url(choice, used, cid), image_url=places.place)
         clean = sanitize(source, policy=policy)
         text = html_to_text(source)
         if _is_blank(text, clean) and (other := _texts(replace(choice, html=None), read, inside)[1]).strip():
             clean, text, used, places = None, other, set(), Places()  # the other rendition says something
+        elif text.strip() and not _has_pictures(clean) and not shows_words(clean.html):
+            clean, hidden = None, True
     pictures = [
         part
         for cid, part in choice.inline.items()
@@ -88,7 +91,8 @@ def read_content(root: Part, read: Read) -> Content:
         pictures=pictures[:MOST_INLINE],
         suspects=_suspects(clean, text),
         octets=inside.octets,
-        special=special.describe(root, inside=inside, report=report, blank=_is_blank(text, clean)) | invited,
+        special=special.describe(root, inside=inside, report=report, blank=_is_blank(text, clean), hidden=hidden)
+        | invited,
         report=report,
         image_urls=places.urls,
     )
@@ -137,7 +141,11 @@ def _identified(parts: Iterable[Part]) -> dict[str, Part]:
 def _is_blank(text: str, clean: CleanHtml | None) -> bool:
     if text.strip():
         return False
-    return clean is None or not ("<img" in clean.html or clean.remote_images)
+    return clean is None or not _has_pictures(clean)
+
+
+def _has_pictures(clean: CleanHtml) -> bool:
+    return "<img" in clean.html or clean.remote_images > 0
 
 
 def _html_of(choice: BodyChoice, read: Read) -> str:

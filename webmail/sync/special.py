@@ -17,7 +17,7 @@ from webmail.mime.structure import BodyChoice
 from webmail.mime.transfer import decode_transfer
 from webmail.sync.opening import Inside, Read
 
-EMPTY, NO_TEXT = "empty", "no-text"
+EMPTY, NO_TEXT, HIDDEN = "empty", "no-text", "hidden"
 _MOST_PARTS = 20
 _TEXTS: Final = ("text/plain", "text/html")
 _RETURNED: Final = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers")
@@ -40,9 +40,9 @@ def read_report(root: Part, choice: BodyChoice, read: Read) -> Report | None:
     return Report(report.kind, report.fates, report.reporter, reports.original_id(head))
 
 
-def describe(root: Part, *, inside: Inside, report: Report | None, blank: bool) -> dict[str, Any]:
+def describe(root: Part, *, inside: Inside, report: Report | None, blank: bool, hidden: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    notes = _problems(root)
+    notes = _problems(root) + [HIDDEN] * hidden
     protection = protection_of(root)
     if protection is not None:
         if inside.signed and protection.path in inside.opened:

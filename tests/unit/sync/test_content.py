@@ -182,3 +182,33 @@ def test_both_renditions_may_be_empty() -> None:
 def test_what_is_attached_without_a_name_is_no_emptiness(kind: bytes) -> None:
     content = content_of(b"MIME-Version: 1.0\r\n" + part(kind, b"X:Y"))
     assert content.special["notes"] == ["no-text"]
+
+
+HIDDEN = [
+    b"<div style='display:none'>The words</div>",
+    b"<div style='font-size:0'>The <b>words</b></div><!-- -->",
+    b"<p style='color:#fff'>The words</p><p style='color:#fefefe'>&nbsp;</p>",
+]
+
+
+@pytest.mark.parametrize("html", HIDDEN)
+def test_s50_words_that_the_message_hides_itself_are_shown_and_said_to_be(html: bytes) -> None:
+    content = content_of(HEAD + part(b"text/html", html))
+    assert (content.text.strip(), content.clean) == ("The words", None)
+    assert content.special["notes"] == ["hidden"]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        HIDDEN[0] + b"<p>more</p>",
+        HIDDEN[0] + b"<img src='cid:x' alt=''>",
+        HIDDEN[0] + b"<img src='https://x.test/a.png' width=300 height=200>",
+        b"<table bgcolor=black><td style='color:#fff'>The words</td></table>",
+        b"<div style='font-size:0'><span style='font-size:14px'>The words</span></div>",
+    ],
+)
+def test_what_shows_something_is_left_as_it_is(html: bytes) -> None:
+    content = content_of(HEAD + part(b"text/html", html))
+    assert content.clean is not None
+    assert "notes" not in content.special
