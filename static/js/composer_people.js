@@ -153,7 +153,7 @@ export class Recipients {
     if (!answer?.ok || this.input.value.trim() !== typed) return;
     const taken = new Set(this.entries.map((one) => address(one).toLowerCase()));
     const { people } = await answer.json();
-    const found = people.filter((person) => !taken.has(person.address.toLowerCase()));
+    const found = people.filter((person) => person.everyone || !taken.has(person.address.toLowerCase()));
     this.list.replaceChildren(...found.map((person, index) => this.option(person, index, typed)));
     this.list.hidden = !found.length || document.activeElement !== this.input;
     this.input.setAttribute("aria-expanded", String(!this.list.hidden));
@@ -169,7 +169,7 @@ export class Recipients {
     const first = Object.assign(document.createElement("span"), { className: "cut", dir: "auto" });
     first.append(...matched(person.name || person.address, typed));
     who.append(first);
-    if (person.name) {
+    if (person.name && person.address) {
       const second = Object.assign(document.createElement("span"), { className: "cut soft" });
       second.append(...matched(person.address, typed));
       who.append(second);
@@ -182,10 +182,20 @@ export class Recipients {
   }
 
   take(person) {
+    if (person.everyone) return this.takeAll(split(person.everyone));
     this.known.set(person.address.toLowerCase(), person);
     this.input.value = "";
     this.hide();
     this.write([...this.entries, entry(person)]);
+    this.input.focus();
+  }
+
+  /** A group: everybody of it who is not named already. */
+  takeAll(entries) {
+    const taken = new Set(this.entries.map((one) => address(one).toLowerCase()));
+    this.input.value = "";
+    this.hide();
+    this.write([...this.entries, ...entries.filter((one) => !taken.has(address(one).toLowerCase()))]);
     this.input.focus();
   }
 

@@ -17,6 +17,8 @@ from tests import factories
 from webmail import urls
 from webmail.models import (
     Action,
+    Contact,
+    ContactGroup,
     Draft,
     Mailbox,
     Message,
@@ -43,6 +45,14 @@ def nothing(_: Somebody) -> list[object]:
 
 def a_draft(who: Somebody) -> Draft:
     return Draft.objects.create(user=who.user, account=who.account, identity=who.account.identities.get())
+
+
+def a_contact(who: Somebody) -> Contact:
+    return Contact.objects.create(user=who.user, uid=str(uuid.uuid4()), name="Amara")
+
+
+def a_group(who: Somebody) -> ContactGroup:
+    return ContactGroup.objects.create(user=who.user, name=str(uuid.uuid4()))
 
 
 def an_upload(who: Somebody) -> Upload:
@@ -100,6 +110,12 @@ OWNED: dict[str, Arguments] = {
     "draft_file": lambda a: [(upload := an_upload(a)).draft_id, upload.pk],
     "identity_do": lambda a: [a.account.identities.get().pk, "ask"],
     "identity_confirm": lambda a: [signing.dumps([a.account.identities.get().pk, a.account.address], salt="identity")],
+    "contact": lambda a: [a_contact(a).pk],
+    "contact_apart": lambda a: [a_contact(a).pk],
+    "contact_group": lambda a: [a_group(a).pk],
+    "contact_group_back": lambda a: [a_group(a).pk],
+    "contacts_restore": lambda a: [str(a_contact(a).pk)],
+    "contacts_unbring": lambda a: [str(a_contact(a).pk)],
     "draft_reopen": lambda a: [a_draft(a).pk],
     "account": lambda a: [a.account.pk],
     "account_do": lambda a: [a.account.pk, "pause"],
@@ -118,6 +134,13 @@ OWN = {"home", "unified", "starred", "search", "act", "live", "signout", "compos
     "appearance",
     "identities",
     "identity_add",
+    "contacts",
+    "contact_new",
+    "contacts_do",
+    "contacts_import",
+    "contacts_vcf",
+    "contacts_csv",
+    "contact_group_new",
     "labels",
     "password",
     "account_add",

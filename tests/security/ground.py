@@ -22,6 +22,8 @@ from tests import factories
 from webmail import storage
 from webmail.models import (
     Action,
+    Contact,
+    ContactGroup,
     Correspondent,
     Draft,
     Mailbox,
@@ -78,6 +80,7 @@ def world(name: str, mark: str, *, org: str = "", address: str = "") -> World:
     factories.message(folder, subject=mark, sender=sender, text=mark)
     _failed_message(inbox, mark, sender)
     _refused(folder, mark)
+    _contact(user, mark)
     draft = _draft(user, account, mark)
     upload = Upload.objects.create(
         user=user, account=account, draft=draft, filename=mark[:255], digest=_stored(account, mark)
@@ -211,6 +214,14 @@ def _outgoing(user: User, account: MailAccount, mark: str) -> Outgoing:
     return outgoing
 
 
+def _contact(user: User, mark: str) -> None:
+    """In a group, with a word of everything."""
+    lists = {"mails": [mark[:320]], "numbers": [mark[:60]], "addresses": [mark[:300]]}
+    words = {"name": mark[:200], "organisation": mark[:200], "role": mark[:200], "notes": mark}
+    contact = Contact.objects.create(user=user, uid=str(uuid.uuid4()), sort=mark[:200], search=mark, **words, **lists)
+    contact.groups.add(ContactGroup.objects.create(user=user, name=mark[:100]))
+
+
 def _action(user: User) -> Action:
     return Action.objects.create(user=user, kind="read", count=0)
 
@@ -265,6 +276,7 @@ def addresses(route: Route, of: World) -> list[str]:
 def _values(route: Route, name: str, of: World) -> list[str]:
     if route.of_panel:
         return _panel_values(route, name)
+    contacts: list[object] = list(Contact.objects.filter(user=of.user).values_list("pk", flat=True))
     known: dict[str, list[object]] = {
         "account_id": [of.account.pk],
         "mailbox_id": [of.inbox.pk],
@@ -274,6 +286,9 @@ def _values(route: Route, name: str, of: World) -> list[str]:
         "token": [frame_token(of.user, of.message_id)],
         "action_id": [of.action.pk],
         "draft_id": [of.draft.pk],
+        "contact_id": contacts,
+        "group_id": list(ContactGroup.objects.filter(user=of.user).values_list("pk", flat=True)),
+        "ids": [".".join(str(pk) for pk in contacts)],
         "upload_id": list(of.draft.uploads.values_list("pk", flat=True)),
         "identity_id": list(of.account.identities.values_list("pk", flat=True)),
         "outgoing_id": [of.outgoing.pk],

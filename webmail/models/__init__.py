@@ -8,6 +8,7 @@ is its content once per account; ``Thread`` and ``MailboxThread`` are summaries 
 from .body import MessageBody
 from .bulk import BulkJob
 from .calendar_notice import CalendarNotice
+from .contact import Contact, ContactGroup
 from .correspondent import Correspondent
 from .draft import Draft, Upload
 from .mailbox import Mailbox
@@ -28,6 +29,8 @@ __all__ = [
     "Action",
     "BulkJob",
     "CalendarNotice",
+    "Contact",
+    "ContactGroup",
     "Correspondent",
     "Draft",
     "Flag",

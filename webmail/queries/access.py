@@ -12,7 +12,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404
 
 from accounts.models import Identity, MailAccount, OAuthProvider, User
-from webmail.models import Action, Draft, Mailbox, Message, Outgoing, RemoteOp, Thread, Upload
+from webmail.models import Action, Contact, ContactGroup, Draft, Mailbox, Message, Outgoing, RemoteOp, Thread, Upload
 
 from .columns import Columns
 
@@ -123,6 +123,19 @@ def upload(user: User, upload_id: int) -> Upload:
 
 def outgoing(user: User, outgoing_id: int) -> Outgoing:
     return _one(Outgoing.objects.filter(user=user).select_related("account", "draft"), pk=outgoing_id)
+
+
+def contacts(user: User) -> QuerySet[Contact]:
+    return Contact.objects.filter(user=user, removed_at=None)
+
+
+def contact(user: User, contact_id: int) -> Contact:
+    """One of the person's, removed as well."""
+    return _one(Contact.objects.filter(user=user), pk=contact_id)
+
+
+def contact_group(user: User, group_id: int) -> ContactGroup:
+    return _one(ContactGroup.objects.filter(user=user, removed_at=None), pk=group_id)
 
 
 def identities(user: User) -> QuerySet[Identity]:

@@ -1,7 +1,7 @@
 """Whom a person may mean while typing a recipient: people written to first, then people who wrote."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection, transaction
@@ -16,7 +16,8 @@ from webmail.models.search_document import FIELD_PREFIX, account_lexeme, lexeme
 from webmail.search import normalise
 from webmail.search.words import query_terms
 
-from . import access
+from . import access, contacts
+from .composing import format_people
 
 MOST = 8
 _TIMEOUT_MS = 300  # a suggestion that comes later is of no use
@@ -40,9 +41,12 @@ SELECT max(m.from_name), lower(m.from_address), max(hit.received_at), count(*)
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
+    """Somebody to write to; of a group, ``everyone`` is a list of addresses as a field holds it."""
+
     name: str
     address: str
     hint: str
+    everyone: str = ""
 
 
 def suggestions(user: User, typed: str) -> tuple[Suggestion, ...]:
@@ -57,10 +61,39 @@ def suggestions(user: User, typed: str) -> tuple[Suggestion, ...]:
         written, key=lambda one: (one.times + (10 if one.last_at > month else 0), one.last_at), reverse=True
     )
     found = {one.address: Suggestion(one.name, one.address, _written(one)) for one in ranked[:MOST]}
+    kept = _contacts(user, typed)
+    for address in found.keys() & kept.keys():
+        found[address] = replace(found[address], name=kept[address].name or found[address].name)
+    for address, one in kept.items():
+        if len(found) < MOST:
+            found.setdefault(address, one)
     if len(found) < MOST:
         for one in _senders(user, typed):
             found.setdefault(one.address, one)
-    return tuple(found.values())[:MOST]
+    return (*_groups(user, prefix), *found.values())[:MOST]
+
+
+def _contacts(user: User, typed: str) -> dict[str, Suggestion]:
+    """Those of the address book, by the addresses that they have."""
+    found = contacts.matching(user, typed=typed).exclude(mails=[]).order_by("sort", "pk")[:MOST]
+    return {
+        mail.lower(): Suggestion(one.name, mail, one.organisation or gettext("in your contacts"))
+        for one in found
+        for mail in one.mails[:3]
+    }
+
+
+def _groups(user: User, prefix: str) -> list[Suggestion]:
+    named = [group for group in contacts.groups(user) if group.count and normalise(group.name).startswith(prefix)]
+    found = []
+    for group in named[:2]:
+        people = [
+            [one.name, one.mails[0]] for one in contacts.matching(user, group=group).order_by("sort", "pk") if one.mails
+        ]
+        hint = ngettext("%d person", "%d people", len(people)) % len(people)
+        if people:
+            found.append(Suggestion(group.name, "", hint, format_people(people)))
+    return found
 
 
 def _senders(user: User, typed: str) -> list[Suggestion]:

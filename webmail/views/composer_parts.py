@@ -80,6 +80,7 @@ def suggestions(request: HttpRequest) -> JsonResponse:
                 {
                     "name": one.name,
                     "address": one.address,
+                    "everyone": one.everyone,
                     "hint": one.hint,
                     "hue": hue(one.address),
                     "initials": initials(one.name, one.address),

@@ -1,0 +1,181 @@
+"""The address book: kept, merged, taken apart again, brought in from files. Every change can be taken back."""
+
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from webmail.mime.contact_cards import Card
+from webmail.models import Contact, ContactGroup
+from webmail.search import normalise
+
+_APART = re.compile(r"[@._+-]+")
+MOST = 20_000  # contacts of one person
+VALUES = ("name", "organisation", "role", "mails", "numbers", "addresses", "notes")
+LISTS = ("mails", "numbers", "addresses")
+
+
+class TooMany(Exception):
+    """The address book is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a form or a card says of somebody."""
+
+    name: str = ""
+    organisation: str = ""
+    role: str = ""
+    mails: Sequence[str] = ()
+    numbers: Sequence[str] = ()
+    addresses: Sequence[str] = ()
+    notes: str = ""
+    groups: Sequence[ContactGroup] | None = None  # None: as they are
+
+
+@dataclass(slots=True)
+class Brought:
+    """What an import did: how many are new, how many gained something, how many were here already."""
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    made: list[int] = field(default_factory=list)
+
+
+@transaction.atomic
+def save(user: User, details: Details, contact: Contact | None = None) -> Contact:
+    """Raises TooMany."""
+    if contact is None:
+        _room(user, 1)
+        contact = Contact(user=user, uid=str(uuid.uuid4()))
+    for name in VALUES:
+        value = getattr(details, name)
+        setattr(contact, name, list(value) if name in LISTS else value)
+    _index(contact)
+    contact.save()
+    if details.groups is not None:
+        contact.groups.set(details.groups)
+    return contact
+
+
+def remove(contacts: Iterable[Contact]) -> int:
+    return Contact.objects.filter(pk__in=[one.pk for one in contacts]).update(removed_at=timezone.now())
+
+
+def restore(user: User, ids: Iterable[int]) -> int:
+    return Contact.objects.filter(user=user, pk__in=list(ids)).update(removed_at=None)
+
+
+@transaction.atomic
+def merge(contacts: Sequence[Contact]) -> Contact:
+    """The first, with what the others know: empty words filled, lists joined, notes one below the other."""
+    first, *others = contacts
+    before = {name: getattr(first, name) for name in VALUES}
+    for other in others:
+        for name in ("name", "organisation", "role"):
+            setattr(first, name, getattr(first, name) or getattr(other, name))
+        for name in LISTS:
+            setattr(first, name, _joined(getattr(first, name), getattr(other, name)))
+        first.notes = "\n\n".join(filter(None, (first.notes, other.notes if other.notes != first.notes else "")))
+        first.groups.add(*other.groups.all())
+    first.merged = {"before": before, "ids": [other.pk for other in others]}
+    _index(first)
+    first.save()
+    remove(others)
+    return first
+
+
+@transaction.atomic
+def take_apart(contact: Contact) -> bool:
+    """The newest merge taken back; False when there is none."""
+    if not contact.merged:
+        return False
+    for name, value in contact.merged["before"].items():
+        setattr(contact, name, value)
+    restore(contact.user, contact.merged["ids"])
+    contact.merged = {}
+    _index(contact)
+    contact.save()
+    return True
+
+
+@transaction.atomic
+def bring_in(user: User, cards: Iterable[Card]) -> Brought:
+    """Cards into the address book: who is known by an address gains what is new, others are added. Raises TooMany."""
+    known = {mail.lower(): one for one in Contact.objects.filter(user=user, removed_at=None) for mail in one.mails}
+    brought = Brought()
+    fresh: list[Contact] = []
+    for card in cards:
+        contact = next((known[mail.lower()] for mail in card.mails if mail.lower() in known), None)
+        if contact is None:
+            contact = Contact(user=user, uid=str(uuid.uuid4()))
+            fresh.append(contact)
+            changed = _take(contact, card)
+            brought.new += 1
+        else:
+            changed = _take(contact, card)
+            brought.changed += int(changed and contact.pk is not None)
+            brought.same += int(not changed)
+        known.update({mail.lower(): contact for mail in contact.mails})
+        _index(contact)
+        if changed and contact.pk is not None:
+            contact.save()
+    _room(user, len(fresh))
+    brought.made = [one.pk for one in Contact.objects.bulk_create(fresh)]
+    return brought
+
+
+def name_group(user: User, name: str, group: ContactGroup | None = None) -> ContactGroup:
+    """Made, or renamed. Raises IntegrityError for a name that another group has."""
+    if group is None:
+        return ContactGroup.objects.get_or_create(user=user, name=name, removed_at=None)[0]
+    group.name = name
+    with transaction.atomic():
+        group.save(update_fields=["name"])
+    return group
+
+
+def drop_group(group: ContactGroup) -> None:
+    ContactGroup.objects.filter(pk=group.pk).update(removed_at=timezone.now())
+
+
+def restore_group(user: User, group_id: int) -> bool:
+    """False where another has taken its name meanwhile, or there is none."""
+    try:
+        with transaction.atomic():
+            return bool(ContactGroup.objects.filter(user=user, pk=group_id).update(removed_at=None))
+    except IntegrityError:
+        return False
+
+
+def _take(contact: Contact, card: Card) -> bool:
+    """Adds what the card knows more; says whether that was anything."""
+    before = [getattr(contact, name) for name in VALUES]
+    for name in ("name", "organisation", "role"):
+        setattr(contact, name, (getattr(contact, name) or getattr(card, name))[:200])
+    for name, longest in (("mails", 320), ("numbers", 60), ("addresses", 300)):
+        more = [value[:longest] for value in getattr(card, name)]
+        setattr(contact, name, _joined(getattr(contact, name), more)[:20])
+    return before != [getattr(contact, name) for name in VALUES]
+
+
+def _joined(one: Sequence[str], other: Sequence[str]) -> list[str]:
+    found = {value.lower(): value for value in reversed([*one, *other])}
+    return list(reversed(found.values())) if len(found) < len(one) + len(other) else [*one, *other]
+
+
+def _index(contact: Contact) -> None:
+    parts = (f"{_APART.sub(' ', mail)} {mail.rpartition('@')[2]}" for mail in contact.mails)
+    words = (contact.name, contact.organisation, *contact.mails, *parts, *contact.numbers)
+    contact.search = normalise(" ".join(words))[:4_000]
+    contact.sort = normalise(contact.shown_name)[:200]
+
+
+def _room(user: User, more: int) -> None:
+    if Contact.objects.filter(user=user, removed_at=None).count() + more > MOST:
+        raise TooMany
