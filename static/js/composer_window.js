@@ -9,7 +9,11 @@ const SAVE_AFTER_MS = 2000;
 const KEEP_AFTER_MS = 400;
 const RETRY_MS = 8000;
 const HEADERS = ["to", "cc", "bcc", "subject"];
-const KEPT = ["draft", "revision", "mode", "original", "identity", "sender", ...HEADERS];
+const MANY = 20; // people in To and Cc, above which a person is asked whether they may see each other
+const KEPT = ["draft", "revision", "mode", "original", "identity", "sender", "receipt", ...HEADERS];
+
+const field = (input) => (input.type === "checkbox" ? (input.checked ? "1" : "") : input.value);
+const setField = (input, value) => (input.type === "checkbox" ? (input.checked = value === "1") : (input.value = value));
 
 export class Composer {
   constructor(element, { kept, quiet = false }) {
@@ -51,6 +55,8 @@ export class Composer {
     one("[data-full]", element)?.addEventListener("click", (event) => this.full(event.currentTarget));
     one("[data-save-now]", element).addEventListener("click", () => (this.changes++, this.save()));
     one(".composer-head", element).addEventListener("click", (event) => element.classList.contains("small") && !event.target.closest("button") && this.minimise());
+    one("[data-toggle-receipt]", element).addEventListener("click", (event) => this.askReceipt(event.currentTarget));
+    one("[data-to-bcc]", element).addEventListener("click", () => this.toBcc());
     this.leaving = () => this.orphan();
     addEventListener("pagehide", this.leaving);
     this.signingOut = (event) => this.beforeSignOut(event);
@@ -62,12 +68,32 @@ export class Composer {
   }
 
   fill(fields) {
-    for (const name of KEPT) if (fields[name] !== undefined && this.form.elements[name]) this.form.elements[name].value = fields[name];
+    for (const name of KEPT) if (fields[name] !== undefined && this.form.elements[name]) setField(this.form.elements[name], fields[name]);
     this.form.elements.html.value = fields.html ?? "";
     this.form.elements.text.value = fields.text ?? "";
     this.form.elements.format.dataset.format = fields.format;
     for (const name of ["cc", "bcc"]) if (fields[name]) this.reveal(name, false);
     this.title();
+  }
+
+  askReceipt(button) {
+    const { receipt } = this.form.elements;
+    receipt.checked = !receipt.checked;
+    button.setAttribute("aria-pressed", String(receipt.checked));
+    button.closest("details").open = false;
+    this.changed();
+  }
+
+  /** Everybody into the field whose people do not see each other. */
+  toBcc() {
+    const { to, cc, bcc } = this.form.elements;
+    bcc.value = [to.value, cc.value, bcc.value].filter((list) => list.trim()).join(", ");
+    for (const field of [to, cc]) field.value = "";
+    for (const people of this.people) people.draw();
+    this.reveal("bcc", false);
+    this.ask("");
+    this.changed();
+    one(".send", this.element).focus();
   }
 
   /** Another address to write from: its signature and its blind copy take the place of the one before. */
@@ -128,7 +154,7 @@ export class Composer {
   async fields() {
     const { html, text, plain } = await this.body.read();
     const data = new FormData();
-    for (const name of ["csrfmiddlewaretoken", ...KEPT]) if (this.form.elements[name]) data.set(name, this.form.elements[name].value);
+    for (const name of ["csrfmiddlewaretoken", ...KEPT]) if (this.form.elements[name]) data.set(name, field(this.form.elements[name]));
     data.set("format", plain ? "plain" : "html");
     data.set("html", plain ? "" : html);
     data.set("text", text);
@@ -318,6 +344,8 @@ export class Composer {
   /** What a person may have forgotten, as a question; "" when there is nothing to ask. */
   async question() {
     if (!this.form.elements.subject.value.trim()) return this.words.emptySubject;
+    const seen = this.people[0].entries.length + this.people[1].entries.length;
+    if (seen > MANY) return this.words.many.replace("%s", seen);
     const { text } = await this.body.read();
     const written = text.split(/^(?:>|On .{6,80}:$)/m)[0].toLowerCase();
     const promised = this.words.attachmentWords.split("|").some((word) => written.includes(word));
@@ -328,9 +356,10 @@ export class Composer {
     const place = one(".composer-ask", this.element);
     place.hidden = !question;
     one("p", place).textContent = question;
+    one("[data-to-bcc]", place).hidden = this.people[0].entries.length + this.people[1].entries.length <= MANY;
     if (!question) return;
     for (const menu of all("details[data-menu][open]", this.element)) menu.open = false;
-    const button = one("button", place);
+    const button = one("[data-anyway]", place);
     button.onclick = () => this.send({ sure: true, how });
     button.focus();
   }

@@ -2,6 +2,14 @@
 import { toast } from "./toasts.js";
 import { one, words } from "./page.js";
 
+one("[data-mail-links]")?.addEventListener("click", (event) => {
+  const address = new URL(event.currentTarget.dataset.mailLinks.replace("%s", ""), location.href).href;
+  try {
+    navigator.registerProtocolHandler("mailto", `${address}%s`);
+  } catch {
+    toast({ text: words().failed }); // not offered by this browser, or not over this connection
+  }
+});
 if (one("form[data-signed]")) import("./signature.js");
 
 document.addEventListener("change", async (event) => {

@@ -352,3 +352,25 @@ def test_a_time_that_cannot_be_is_refused_beside_its_field(in_berlin: Somebody, 
     assert words in page
     assert not Outgoing.objects.exists()
     assert Draft.objects.filter(subject="Proofs", closed_at=None).exists()
+
+
+def test_a_receipt_is_asked_for_when_its_writer_says_so(alice: Somebody) -> None:
+    kept = told(post(alice, receipt="1"))
+    assert 'aria-pressed="true"' in alice.client.get(COMPOSE, {"draft": kept["draft"]}).content.decode()
+    told(post(alice, receipt="1", draft=kept["draft"], revision=kept["revision"], do="send"))
+    told(post(alice, do="send", subject="Without"))
+    asked = [
+        message_from_bytes(storage.read(alice.account.pk, one.digest))["Disposition-Notification-To"]
+        for one in Outgoing.objects.order_by("pk")
+    ]
+    assert asked == [alice.account.address, None]
+
+
+def test_a_mail_link_of_another_page_opens_a_message(alice: Somebody) -> None:
+    link = "mailto:bo@x.example?cc=cy@x.example&subject=Two%20words&body=One%0ATwo&bcc=spy@e.example"
+    page = alice.client.get(COMPOSE, {"mailto": link}).content.decode()
+    assert 'value="bo@x.example"' in page
+    assert 'value="cy@x.example"' in page
+    assert 'value="Two words"' in page
+    assert "One\nTwo" in page
+    assert "spy@e.example" not in page

@@ -284,3 +284,21 @@ def test_a_signature_is_written_in_the_settings(
     identity = Identity.objects.get()
     assert identity.signature_html.replace("&nbsp;", " ") == "<p>Maren <b>Studio 3</b></p>"
     assert identity.signature == "Maren Studio 3"
+
+
+def test_many_people_may_be_put_where_they_do_not_see_each_other(
+    live: Live, maren: User, page: Page, axe: CheckAxe
+) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    page.get_by_role("combobox", name="To").fill(", ".join(f"crew{n}@pier4.example" for n in range(21)) + ",")
+    page.get_by_label("Subject").fill("All hands")
+    write(page, "Ten o'clock.")
+    page.locator(".composer .send").click()
+    expect(page.locator(".composer-ask")).to_contain_text("see the 21 addresses")
+    axe(page)
+    page.get_by_role("button", name="Put them into Bcc").click()
+    expect(page.locator('[data-line="bcc"] .person')).to_have_count(21)
+    page.locator(".composer .send").click()
+    expect(page.locator(".toast")).to_contain_text("Sending")
+    assert set(Outgoing.objects.get().recipients.values_list("kind", flat=True)) == {"bcc"}

@@ -44,6 +44,7 @@ class ComposeForm(forms.Form):
     text = BodyField(label=_("Message"), widget=forms.Textarea)
     html = BodyField(widget=forms.HiddenInput)
     format = forms.ChoiceField(choices=(("html", ""), ("plain", "")), required=False)
+    receipt = forms.BooleanField(required=False)
     revision = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
     mode = forms.ChoiceField(choices=Draft.Mode.choices, required=False)
 
@@ -76,6 +77,7 @@ class ComposeForm(forms.Form):
             html=html if rich else "",
             text="" if rich else text,
             plain=not rich,
+            receipt=self.cleaned_data.get("receipt", False),
         )
 
 

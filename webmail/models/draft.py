@@ -37,6 +37,7 @@ class Draft(models.Model):
     html = models.TextField(blank=True)
     text = models.TextField(blank=True)
     plain = models.BooleanField(default=False)
+    receipt = models.BooleanField(default=False)  # asks whoever opens it for a receipt, RFC 8098
     revision = models.PositiveIntegerField(default=1)
     message_id = models.TextField(blank=True)  # of the copy on the server
     remote_uid = models.BigIntegerField(null=True)

@@ -57,6 +57,7 @@ class Sheet:
     html: str = ""
     text: str = ""
     plain: bool = False
+    receipt: bool = False
     files: tuple[FileChip, ...] = ()
     saved_at: datetime | None = None
     errors: dict[str, str] = field(default_factory=dict)
@@ -126,6 +127,7 @@ def of_draft(user: User, draft: Draft) -> Sheet:
         html=draft.html,
         text=draft.text if draft.plain else html_to_text(draft.html),
         plain=draft.plain,
+        receipt=draft.receipt,
         files=files(draft),
         saved_at=draft.updated_at,
     )

@@ -33,6 +33,7 @@ class Fields:
     html: str = ""
     text: str = ""
     plain: bool = False
+    receipt: bool = False
 
 
 class TooLarge(Exception):
@@ -145,6 +146,7 @@ def _values(fields: Fields) -> dict[str, object]:
         "html": "" if fields.plain else clean_for_editor(fields.html),
         "text": fields.text,
         "plain": fields.plain,
+        "receipt": fields.receipt,
     }
 
 

@@ -220,6 +220,7 @@ def _composition(draft: Draft, people: People, at: datetime | None) -> Compositi
         text=draft.text if draft.plain else None,
         html=html,
         attachments=files,
+        extra={"Disposition-Notification-To": draft.sender or identity.address} if draft.receipt else {},
         in_reply_to=original.message_id if original else "",
         references=tuple(original.references) if original else (),
     )

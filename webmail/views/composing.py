@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from webmail.forms.composing import HEADERS, ComposeForm, SendTimeForm
+from webmail.mime.mailto import read_mailto
 from webmail.models import Draft, Message, Outgoing, Upload
 from webmail.queries import access, composing, drafting
 from webmail.queries.drafting import Sheet
@@ -68,13 +69,14 @@ def _opening(request: HttpRequest, user: User) -> Sheet | None:
         return None if draft.closed_at else drafting.of_draft(user, draft)
     if "reply" in asked:
         return _answer(user, access.message(user, number(asked["reply"])), asked.get("mode", ""))
-    opening = composing.blank(user, to=_line(asked.get("to")), subject=_line(asked.get("subject")))
-    sheet = drafting.of_opening(user, opening)
-    body = asked.get("body", "")[:100_000].replace("\0", "")
+    link = read_mailto(asked.get("mailto", ""))
+    to, subject = _line(asked.get("to")) or link.to, _line(asked.get("subject")) or link.subject
+    sheet = drafting.of_opening(user, composing.blank(user, to=to, subject=subject))
+    body = (asked.get("body", "") or link.body)[:100_000].replace("\0", "")
     if body:
         html = plain_to_html(body).html + sheet.html
         sheet = replace(sheet, html=html, text=f"{body}\n{sheet.text}")
-    return replace(sheet, cc=_line(asked.get("cc")))
+    return replace(sheet, cc=_line(asked.get("cc")) or link.cc)
 
 
 def _answer(user: User, original: Message, mode: str) -> Sheet:
