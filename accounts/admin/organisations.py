@@ -23,7 +23,7 @@ class OrganisationDesk(Desk[Organisation]):
     note = gettext_lazy("People, servers and mail of one organisation never mix with another's.")
     list_display = ("name", "state", "people", "accounts")
     search_fields = ("name",)
-    fields = ("name",)
+    fields = ("name", "recipients_per_hour")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organisation]:
         counts = {"n_people": Count("users", distinct=True), "n_accounts": Count("mail_accounts", distinct=True)}

@@ -7,6 +7,12 @@ class Organisation(models.Model):
 
     name = models.CharField(_("name"), max_length=200, unique=True)
     accent_hue = models.PositiveSmallIntegerField(_("accent hue"), null=True, blank=True)
+    recipients_per_hour = models.PositiveIntegerField(
+        _("recipients in an hour"),
+        null=True,
+        blank=True,
+        help_text=_("How many people all of it may write to in an hour; empty for the installation's own limit."),
+    )
     suspended_at = models.DateTimeField(_("suspended since"), null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

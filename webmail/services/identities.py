@@ -52,7 +52,7 @@ def ask(user: User, identity: Identity, *, origin: str) -> None:
 
     ``origin`` is where Mailroom was asked for it: ``https://mail.example.org``.
     """
-    User.objects.select_for_update().get(pk=user.pk)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     now = timezone.now()
     mine = Identity.objects.filter(account__user=user)
     if identity.asked_at and identity.asked_at > now - PAUSE:

@@ -23,7 +23,7 @@ from webmail.models import Correspondent, Draft, MessageBody, Outgoing, Outgoing
 from webmail.render.compose import clean_outgoing
 from webmail.search import normalise
 
-from . import drafts
+from . import drafts, sending_limits
 
 MOST_RECIPIENTS = 500
 
@@ -69,6 +69,7 @@ def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
     with transaction.atomic():
         if not Draft.objects.filter(pk=draft.pk, closed_at=None).update(closed_at=now, copy_after=None):
             raise NotReady({"": _("This message was sent or discarded already, perhaps in another window.")})
+        keep_to_limits(draft.user, people)
         outgoing = Outgoing.objects.create(
             user_id=draft.user_id,
             account_id=draft.account_id,
@@ -155,6 +156,14 @@ def settle(outgoing: Outgoing) -> bool:
             enqueue_on_commit(Job.FILE_SENT, outgoing.pk)
         live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk)
     return bool(changed)
+
+
+def keep_to_limits(user: User, people: People) -> None:
+    """Raises NotReady above what may be written in an hour."""
+    try:
+        sending_limits.check(user, len(people.envelope()))
+    except sending_limits.TooManyRecipients as refused:
+        raise NotReady({"": str(refused)}) from None
 
 
 def people_named(to: str, cc: str = "", bcc: str = "") -> tuple[People, dict[str, str]]:

@@ -17,7 +17,7 @@ from webmail.mime.resent import Resending, write_resent
 from webmail.models import Draft, Message, Outgoing, OutgoingRecipient
 from webmail.queries.composing import address_for
 
-from .outbox import NotReady, people_named, remember
+from .outbox import NotReady, keep_to_limits, people_named, remember
 
 
 def redirect(identity: Identity, original: Message, digest: str, *, to: str) -> Outgoing:
@@ -43,6 +43,7 @@ def redirect(identity: Identity, original: Message, digest: str, *, to: str) -> 
     user = identity.account.user
     leaves = timezone.now() + timedelta(seconds=user.undo_send_seconds)
     with transaction.atomic():
+        keep_to_limits(user, people)
         outgoing = Outgoing.objects.create(
             user=user,
             account_id=identity.account_id,

@@ -177,6 +177,9 @@ MAILROOM: dict[str, Any] = {
     "UNDO_SEND_SECONDS": 10,
     "LIST_PAGE": 50,
     "UPLOAD_MAX_BYTES": 150 * 2**20,
+    "NEWCOMER_RECIPIENTS_PER_HOUR": 500,  # of somebody who came within a day
+    "RECIPIENTS_PER_HOUR": 2_000,
+    "ORGANISATION_RECIPIENTS_PER_HOUR": 20_000,  # where an administrator sets no other
     "EGRESS": env.text("MAILROOM_EGRESS", ""),  # the address this process reaches mail servers from, if they differ
     "HELO_NAME": env.text("MAILROOM_HELO_NAME", "localhost"),
     # the port of this machine that answers for pictures below a reserved top-level name (test, example). Nobody can own
