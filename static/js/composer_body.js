@@ -86,6 +86,12 @@ export class Body {
     } else this.ready.then(() => this.port.postMessage({ kind: "sign", before, now }));
   }
 
+  /** HTML where the cursor stands; its words where the message is plain. */
+  put(html) {
+    if (this.plain) this.area.setRangeText(textOf(html.replaceAll("</div>", "\n</div>")), this.area.selectionStart, this.area.selectionEnd, "end");
+    else this.ready.then(() => this.port.postMessage({ kind: "put", html }));
+  }
+
   insertPicture(cid, file) {
     this.port.postMessage({ kind: "insert", cid, blob: file, name: file.name });
   }

@@ -70,6 +70,10 @@
     },
     get: ({ id }) => tell("got", { id, html: outward(), text: root.innerText }),
     set: ({ html }) => editor.setHTML(html),
+    put: ({ html }) => {
+      editor.insertHTML(html);
+      tell("changed");
+    },
     sign: ({ before, now }) => {
       const signature = (html) => [...inward(html).children].find((child) => child.tagName === "DIV");
       const [old, fresh] = [signature(before), signature(now)];

@@ -56,6 +56,7 @@ export class Composer {
     one("[data-save-now]", element).addEventListener("click", () => (this.changes++, this.save()));
     one(".composer-head", element).addEventListener("click", (event) => element.classList.contains("small") && !event.target.closest("button") && this.minimise());
     one("[data-toggle-receipt]", element).addEventListener("click", (event) => this.askReceipt(event.currentTarget));
+    for (const button of all("[data-template]", element)) button.addEventListener("click", () => this.putIn(button));
     one("[data-to-bcc]", element).addEventListener("click", () => this.toBcc());
     this.leaving = () => this.orphan();
     addEventListener("pagehide", this.leaving);
@@ -74,6 +75,19 @@ export class Composer {
     this.form.elements.format.dataset.format = fields.format;
     for (const name of ["cc", "bcc"]) if (fields[name]) this.reveal(name, false);
     this.title();
+  }
+
+  /** A template where the cursor stands, filled in for the first recipient; its subject where there is none yet. */
+  async putIn(button) {
+    button.closest("details").open = false;
+    for (const people of this.people) people.settle();
+    const { to, subject } = this.form.elements;
+    const answer = await fetch(`${button.dataset.template}?${new URLSearchParams({ to: to.value })}`, { headers: { Accept: "application/json" } }).catch(() => null);
+    if (!answer?.ok) return toast({ text: this.words.lost });
+    const found = await answer.json();
+    if (!subject.value.trim() && found.subject) (subject.value = found.subject), this.title();
+    this.body.put(found.html);
+    this.changed();
   }
 
   askReceipt(button) {

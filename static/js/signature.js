@@ -1,4 +1,5 @@
-// A signature in the settings: the editor of the composer in place of the text field, which stays for those without it.
+// A text of the settings, a signature or a template: the editor of the composer in place of the text field, which stays
+// for those without it. `data-rich` names the fields for text and HTML.
 import { all, icon, one } from "./page.js";
 
 const TOOLS = ["bold", "italic", "link"];
@@ -6,8 +7,9 @@ const TOOLS = ["bold", "italic", "link"];
 class Signature {
   constructor(form) {
     this.form = form;
-    this.area = form.elements.signature;
-    this.html = form.elements.signature_html;
+    const [text, html] = (form.dataset.rich ?? "signature signature_html").split(" ");
+    this.area = form.elements[text];
+    this.html = form.elements[html];
     this.frame = document.createElement("iframe");
     Object.assign(this.frame, { className: "signature-frame", title: one(`label[for="${this.area.id}"]`).textContent.trim(), src: "/compose/editor/" });
     this.frame.setAttribute("sandbox", "allow-scripts");

@@ -27,6 +27,7 @@ from webmail.models import (
     RemoteImage,
     RemoteOp,
     SenderTrust,
+    TextTemplate,
     Upload,
 )
 from webmail.queries import previews
@@ -49,6 +50,10 @@ def a_draft(who: Somebody) -> Draft:
 
 def a_contact(who: Somebody) -> Contact:
     return Contact.objects.create(user=who.user, uid=str(uuid.uuid4()), name="Amara")
+
+
+def a_template(who: Somebody) -> TextTemplate:
+    return TextTemplate.objects.create(user=who.user, name=str(uuid.uuid4()))
 
 
 def a_group(who: Somebody) -> ContactGroup:
@@ -111,6 +116,10 @@ OWNED: dict[str, Arguments] = {
     "identity_do": lambda a: [a.account.identities.get().pk, "ask"],
     "identity_confirm": lambda a: [signing.dumps([a.account.identities.get().pk, a.account.address], salt="identity")],
     "contact": lambda a: [a_contact(a).pk],
+    "template": lambda a: [a_template(a).pk],
+    "template_remove": lambda a: [a_template(a).pk],
+    "template_restore": lambda a: [a_template(a).pk],
+    "template_filled": lambda a: [a_template(a).pk],
     "contact_apart": lambda a: [a_contact(a).pk],
     "contact_group": lambda a: [a_group(a).pk],
     "contact_group_back": lambda a: [a_group(a).pk],
@@ -138,6 +147,8 @@ OWN = {"home", "unified", "starred", "search", "act", "live", "signout", "compos
     "contact_new",
     "contacts_do",
     "contacts_import",
+    "templates",
+    "template_new",
     "contacts_vcf",
     "contacts_csv",
     "contact_group_new",

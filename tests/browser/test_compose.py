@@ -302,3 +302,27 @@ def test_many_people_may_be_put_where_they_do_not_see_each_other(
     page.locator(".composer .send").click()
     expect(page.locator(".toast")).to_contain_text("Sending")
     assert set(Outgoing.objects.get().recipients.values_list("kind", flat=True)) == {"bcc"}
+
+
+def test_a_template_is_written_and_put_into_a_message(
+    live: Live, maren: User, page: Page, axe: CheckAxe, screenshot: Screenshot
+) -> None:
+    sign_in(page, maren, live)
+    page.goto(f"{live.url}/settings/templates/new/")
+    page.locator("#id_name").fill("Proofs are here")
+    page.locator("#id_subject").fill("Your proofs")
+    page.frame_locator(".signature-frame").locator("#text[contenteditable]").click()
+    page.keyboard.type("Dear {first name}, the proofs are here.")
+    axe(page)
+    screenshot(page, "settings-template")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("link", name="Proofs are here")).to_be_visible()
+    compose(page, live)
+    page.get_by_role("combobox", name="To").fill("Amara Okafor <amara@pier4.example>,")
+    page.locator('.composer-tools summary[aria-label="More"]').click()
+    screenshot(page, "compose-more")
+    page.get_by_role("button", name="Proofs are here").click()
+    text = page.frame_locator(".composer-frame").locator("#text")
+    expect(text).to_contain_text("Dear Amara, the proofs are here.")
+    expect(page.get_by_label("Subject")).to_have_value("Your proofs")
+    saved(page, "Dear Amara")

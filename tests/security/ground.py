@@ -31,6 +31,7 @@ from webmail.models import (
     OutgoingRecipient,
     Placement,
     RemoteOp,
+    TextTemplate,
     Upload,
 )
 from webmail.queries.reading import frame_token
@@ -215,10 +216,11 @@ def _outgoing(user: User, account: MailAccount, mark: str) -> Outgoing:
 
 
 def _contact(user: User, mark: str) -> None:
-    """In a group, with a word of everything."""
+    """Somebody in a group, with a word of everything; and a template."""
     lists = {"mails": [mark[:320]], "numbers": [mark[:60]], "addresses": [mark[:300]]}
     words = {"name": mark[:200], "organisation": mark[:200], "role": mark[:200], "notes": mark}
     contact = Contact.objects.create(user=user, uid=str(uuid.uuid4()), sort=mark[:200], search=mark, **words, **lists)
+    TextTemplate.objects.create(user=user, name=mark[:100], subject=mark[:500], html=mark)
     contact.groups.add(ContactGroup.objects.create(user=user, name=mark[:100]))
 
 
@@ -288,6 +290,7 @@ def _values(route: Route, name: str, of: World) -> list[str]:
         "draft_id": [of.draft.pk],
         "contact_id": contacts,
         "group_id": list(ContactGroup.objects.filter(user=of.user).values_list("pk", flat=True)),
+        "template_id": list(TextTemplate.objects.filter(user=of.user).values_list("pk", flat=True)),
         "ids": [".".join(str(pk) for pk in contacts)],
         "upload_id": list(of.draft.uploads.values_list("pk", flat=True)),
         "identity_id": list(of.account.identities.values_list("pk", flat=True)),

@@ -22,6 +22,7 @@ from .remote_image import RemoteImage
 from .remote_op import Action, RemoteOp
 from .report import ReportedFate
 from .sender_trust import SenderTrust
+from .text_template import TextTemplate
 from .thread import MailboxThread, Thread, ThreadRef
 from .unsubscription import Unsubscription
 
@@ -49,6 +50,7 @@ __all__ = [
     "RemoteOp",
     "ReportedFate",
     "SenderTrust",
+    "TextTemplate",
     "Thread",
     "ThreadRef",
     "Unsubscription",

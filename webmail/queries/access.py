@@ -12,7 +12,19 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404
 
 from accounts.models import Identity, MailAccount, OAuthProvider, User
-from webmail.models import Action, Contact, ContactGroup, Draft, Mailbox, Message, Outgoing, RemoteOp, Thread, Upload
+from webmail.models import (
+    Action,
+    Contact,
+    ContactGroup,
+    Draft,
+    Mailbox,
+    Message,
+    Outgoing,
+    RemoteOp,
+    TextTemplate,
+    Thread,
+    Upload,
+)
 
 from .columns import Columns
 
@@ -136,6 +148,10 @@ def contact(user: User, contact_id: int) -> Contact:
 
 def contact_group(user: User, group_id: int) -> ContactGroup:
     return _one(ContactGroup.objects.filter(user=user, removed_at=None), pk=group_id)
+
+
+def text_template(user: User, template_id: int) -> TextTemplate:
+    return _one(TextTemplate.objects.filter(user=user, removed_at=None), pk=template_id)
 
 
 def identities(user: User) -> QuerySet[Identity]:

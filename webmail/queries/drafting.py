@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from webmail.mime.html_text import html_to_text
-from webmail.models import Draft, Flag, Message, MessageBody, Placement
+from webmail.models import Draft, Flag, Message, MessageBody, Placement, TextTemplate
 
 from . import access, offered
 from .composing import Opening, content_id, signature
@@ -59,6 +59,7 @@ class Sheet:
     plain: bool = False
     receipt: bool = False
     files: tuple[FileChip, ...] = ()
+    templates: tuple[tuple[int, str], ...] = ()
     saved_at: datetime | None = None
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -97,6 +98,7 @@ class Sheet:
 def of_opening(user: User, opening: Opening) -> Sheet:
     return Sheet(
         choices=choices(user),
+        templates=_templates(user),
         identity=opening.identity.pk if opening.identity else 0,
         sender=opening.sender,
         mode=opening.mode,
@@ -114,6 +116,7 @@ def of_opening(user: User, opening: Opening) -> Sheet:
 def of_draft(user: User, draft: Draft) -> Sheet:
     return Sheet(
         choices=choices(user),
+        templates=_templates(user),
         identity=draft.identity_id or 0,
         sender=draft.sender,
         draft=draft.pk,
@@ -138,6 +141,11 @@ def choices(user: User) -> tuple[FromChoice, ...]:
     return tuple(
         FromChoice(one.pk, one.name, one.address, signature(one), one.bcc, one.stands_for_domain) for one in found
     )
+
+
+def _templates(user: User) -> tuple[tuple[int, str], ...]:
+    found = TextTemplate.objects.filter(user=user, removed_at=None).order_by("name")
+    return tuple(found.values_list("pk", "name"))
 
 
 def files(draft: Draft) -> tuple[FileChip, ...]:
