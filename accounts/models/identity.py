@@ -46,6 +46,8 @@ class Identity(models.Model):
         """Whether mail may be written from the address as this identity: its own, one with a tag, one of its domain."""
         local, _at, domain = address.lower().rpartition("@")
         own_local, _at, own_domain = self.address.lower().rpartition("@")
-        if not local or domain != own_domain or any(c.isspace() or c in '<>,;:"()[]@\\' for c in local):
+        if len(address) > 254 or not local or domain != own_domain:
+            return False
+        if any(c.isspace() or c in '<>,;:"()[]@\\' for c in local):
             return False
         return (self.stands_for_domain and local != "*") or local == own_local or local.startswith(f"{own_local}+")

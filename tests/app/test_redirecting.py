@@ -71,3 +71,19 @@ def test_what_is_not_here_is_fetched_first(alice: Somebody) -> None:
     elsewhere = factories.message(alice.inbox, text="Both", size=10).message
     assert send_on(alice, elsewhere).status_code in (202, 503)  # type: ignore[attr-defined]
     assert not Outgoing.objects.exists()
+
+
+def test_a_stranger_cannot_choose_an_address_too_long_to_write_from(alice: Somebody, original: Message) -> None:
+    local, _, domain = alice.account.address.partition("@")
+    long = f"{local}+{'x' * 290}@{domain}"
+    Message.objects.filter(pk=original.pk).update(people={"to": [["", long]], "from": [["", "a@b.example"]]})
+    assert send_on(alice, original).status_code == 302  # type: ignore[attr-defined]  # the test client's own
+    assert Outgoing.objects.get().envelope_from == alice.account.address
+
+
+def test_what_was_taken_from_the_store_meanwhile_is_said(alice: Somebody, original: Message) -> None:
+    MessageBody.objects.filter(message=original).update(raw_digest="0" * 64)
+    answer = send_on(alice, original)
+    assert answer.status_code == 422  # type: ignore[attr-defined]  # the test client's own
+    assert "no longer here" in answer.content.decode()  # type: ignore[attr-defined]
+    assert not Outgoing.objects.exists()

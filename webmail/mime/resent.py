@@ -49,7 +49,7 @@ def _header(original: BinaryIO) -> tuple[bytes, bytes]:
     """The header's lines without those that are dropped, and what was read beyond it."""
     read = original.read(LARGEST_HEADER)
     lines: list[bytes] = []
-    at, dropping = 0, False
+    at, dropping = 0, True  # a folded line with no field before it would go on with one of ours
     while at < len(read):
         end = read.find(b"\n", at) + 1
         if not end:
@@ -61,12 +61,17 @@ def _header(original: BinaryIO) -> tuple[bytes, bytes]:
         if line[:1] not in b" \t":
             dropping = line.partition(b":")[0].strip().lower() in _DROPPED
         if not dropping:
-            lines.append(line + CRLF)
+            lines.append(_one_line(line) + CRLF)
     if len(read) == LARGEST_HEADER:
         raise ValueError("The header of the message is too long to be sent on")
     if at < len(read):  # a last line without its end
-        lines.append(read[at:] + CRLF)
+        lines.append(_one_line(read[at:]) + CRLF)
     return b"".join(lines), b""
+
+
+def _one_line(line: bytes) -> bytes:
+    """Without the CRs of its own that some server would take for ends of lines, and so for other fields."""
+    return line.rstrip(b"\r").replace(b"\r", b" ")
 
 
 def _chunks(rest: bytes, original: BinaryIO) -> Iterator[bytes]:

@@ -40,6 +40,8 @@ def redirect(identity: Identity, original: Message, digest: str, *, to: str) -> 
         kept, size = _store(identity, original, digest, resending)
     except ValueError as error:
         raise NotReady({"": str(error)}) from None
+    except FileNotFoundError:  # taken away meanwhile, to make room
+        raise NotReady({"": _("The message is no longer here. Open it again, then send it on.")}) from None
     user = identity.account.user
     leaves = timezone.now() + timedelta(seconds=user.undo_send_seconds)
     with transaction.atomic():

@@ -65,3 +65,13 @@ def test_line_breaks_reach_no_field(value: str) -> None:
         resending = Resending(broken, RESENDING.to, RESENDING.message_id, RESENDING.date)
         with pytest.raises(ValueError, match="Resent-From"):
             resent(b"A: b\r\n\r\n", resending)
+
+
+def test_a_folded_line_without_a_field_before_it_belongs_to_no_field_of_ours() -> None:
+    assert resent(b" evil@e.example\r\n\tmore\r\nA: b\r\n\r\nHi\r\n") == BLOCK + b"A: b\r\n\r\nHi\r\n"
+
+
+@pytest.mark.parametrize("raw", [b"A: b\r.\r\nRcpt: x\r\n\r\nHi\r\n", b"A: b\r\rBcc: c\r\n\r\nHi\r\n", b"A: b\r.\r"])
+def test_no_bare_cr_ends_a_line_of_the_header_for_a_server_that_takes_it_for_one(raw: bytes) -> None:
+    head = resent(raw).partition(b"\r\n\r\n")[0]
+    assert b"\r" not in head.replace(b"\r\n", b"")
