@@ -1,5 +1,7 @@
 """How a person signs: the address that was written to, its signature, blind copy and copies in Sent."""
 
+from email import message_from_bytes
+from email.utils import parseaddr
 from typing import Any
 
 import pytest
@@ -9,9 +11,11 @@ from django.utils import timezone
 from accounts.models import Identity
 from tests import factories
 from tests.app.conftest import Somebody
+from webmail.delivery import draft_copy
 from webmail.models import Message, Outgoing
 from webmail.queries import composing
 from webmail.queries.drafting import of_opening
+from webmail.services import drafts
 
 IDENTITIES = reverse("mail:identities")
 
@@ -101,3 +105,17 @@ def test_a_blind_copy_goes_to_an_address(alice: Somebody, value: str) -> None:
     assert alice.client.post(IDENTITIES, {"identity": mine.pk, "bcc": value}).status_code == 422
     mine.refresh_from_db()
     assert mine.bcc == ""
+
+
+def test_of_a_whole_domain_no_draft_is_left_on_the_server_from_an_asterisk(alice: Somebody) -> None:
+    every = identity(alice, "*@tide.example")
+    for sender, shown in (("", alice.account.address), ("jobs@tide.example", "jobs@tide.example")):
+        draft, _ = drafts.save(alice.user, drafts.Fields(identity=every, sender=sender, text="a", plain=True))
+        mail = message_from_bytes(draft_copy._build(draft)[1])
+        assert parseaddr(mail["From"])[1] == shown
+
+
+def test_an_address_longer_than_any_is_nobodys(alice: Somebody) -> None:
+    every = identity(alice, "*@tide.example")
+    opening = composing.answer(alice.user, written_to(alice, f"{'x' * 300}@tide.example"), "reply")
+    assert (opening.identity == every, opening.sender) == (False, "")

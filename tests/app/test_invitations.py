@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Identity, User
 from tests import factories
 from tests.support.newsletters import page, page_url
 from webmail import storage
@@ -243,3 +244,15 @@ def test_what_was_stored_before_is_still_shown(alice: Somebody) -> None:
         del body.special["invitation"][name]
     body.save()
     assert 'value="accepted"' in page(alice.client, placement)
+
+
+def test_of_a_whole_domain_the_address_that_was_invited_answers(alice: Somebody) -> None:
+    Identity.objects.create(account=alice.account, address="*@tide.example", verified_at=timezone.now())
+    lines = [line.replace("alice@harbourlane", "jobs@tide") for line in LINES]
+    placement = invitation(alice.inbox, *lines)
+    Message.objects.filter(pk=placement.message_id).update(people={"to": [["", "jobs@tide.example"]]})
+    assert respond(alice, placement, "accepted") == 302
+    outgoing = Outgoing.objects.get()
+    raw = storage.read(alice.account.pk, outgoing.digest)
+    assert b"mailto:jobs@tide.example" in raw.replace(b"\r\n ", b"")
+    assert b"*@" not in raw

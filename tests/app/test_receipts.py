@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
+from accounts.models import Identity
 from tests import factories
 from tests.support.newsletters import page, page_url
 from webmail import storage
@@ -148,3 +150,12 @@ def test_once_it_was_sent_other_programs_hear_of_it(alice: Somebody) -> None:
     operation = RemoteOp.objects.get()
     assert (operation.kind, operation.args) == ("keywords", {"add": ["$MDNSent"], "remove": []})
     assert operation.uids == [placement.uid]
+
+
+def test_of_a_whole_domain_the_receipt_names_the_address_that_was_written_to(alice: Somebody) -> None:
+    Identity.objects.create(account=alice.account, address="*@tide.example", verified_at=timezone.now())
+    people = {"to": [["", "jobs@tide.example"]], "from": [["Amara", "amara@pier4.example"]]}
+    decide(alice, asking(alice.inbox, people=people), "send")
+    raw = storage.read(alice.account.pk, Outgoing.objects.get().digest)
+    assert b"Final-Recipient: rfc822; jobs@tide.example" in raw
+    assert b"*@" not in raw

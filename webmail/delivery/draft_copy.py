@@ -159,7 +159,7 @@ def _note(draft: Draft, mark: Mark, uid: int | None) -> None:
 def _build(draft: Draft) -> tuple[str, bytes]:
     """The draft as a message, with what is written so far; what is no address yet is left out."""
     identity = draft.identity
-    sender = Address(name=identity.name, addr_spec=identity.address) if identity else Address("", draft.account.address)
+    sender = Address(name=identity.name if identity else "", addr_spec=_address(draft))
     message_id = draft.message_id or new_message_id(sender.addr_spec.rpartition("@")[2], os.urandom(16))
     out = io.BytesIO()
     write_message(
@@ -181,6 +181,13 @@ def _build(draft: Draft) -> tuple[str, bytes]:
         keep_bcc=True,
     )
     return message_id, out.getvalue()
+
+
+def _address(draft: Draft) -> str:
+    """Where the draft comes from; the account's while it is not said which address of a whole domain."""
+    identity = draft.identity
+    own = identity.address if identity and not identity.stands_for_domain else draft.account.address
+    return draft.sender or own
 
 
 def _people(typed: str) -> tuple[Address, ...]:

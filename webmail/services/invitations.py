@@ -13,6 +13,7 @@ from webmail.mime.invitations import Guest
 from webmail.mime.invitations import answer as written
 from webmail.models import Message, MessageAnswer, Outgoing
 from webmail.queries import access, answers, event_changes
+from webmail.queries.composing import address_for
 from webmail.queries.event_changes import facts_of
 from webmail.queries.invitations import may_answer
 from webmail.queries.lists import own_addresses
@@ -39,6 +40,7 @@ def respond(user: User, message: Message, choice: str, comment: str = "") -> Out
     if before is not None and before.outgoing is not None:
         handing.recall(before.outgoing)
     identity = _attendee(user, message, told)
+    address = address_for(identity, message)
     organiser = told["organiser"]
     summary = told["summary"] or message.subject
     try:
@@ -47,14 +49,14 @@ def respond(user: User, message: Message, choice: str, comment: str = "") -> Out
             message,
             to=(Address(name=organiser["name"], addr_spec=organiser["address"]),),
             subject=_subject(choice) % summary,
-            text=_words(choice) % {"name": identity.name or identity.address, "event": summary}
+            text=_words(choice) % {"name": identity.name or address, "event": summary}
             + (f"\n\n{comment}" if comment else ""),
             machine=written(
                 uid=told["uid"],
                 sequence=told["sequence"],
                 recurrence_id=told["recurrence_id"],
                 organiser=organiser["address"],
-                attendee=Guest(identity.address, identity.name, choice.upper()),
+                attendee=Guest(address, identity.name, choice.upper()),
                 summary=summary,
                 comment=comment,
                 at=timezone.now(),

@@ -10,6 +10,7 @@ from webmail.mime.addresses import Address
 from webmail.mime.receipts import displayed
 from webmail.models import Message, MessageAnswer, Outgoing, Placement
 from webmail.queries import answers
+from webmail.queries.composing import address_for
 from webmail.queries.lists import own_addresses
 from webmail.queries.receipts import may_answer, wanted_by
 
@@ -25,9 +26,10 @@ def send(user: User, message: Message) -> Outgoing | None:
     if not _undecided(user, message):
         return None
     identity = handing.writer(user, message)
+    address = address_for(identity, message)
     day = date_format(timezone.localtime(message.sent_at or message.received_at), "DATETIME_FORMAT")
     text = gettext("Your message “%(subject)s” of %(day)s was opened by %(address)s. Whether it was read is not known.")
-    words = {"subject": message.subject, "day": day, "address": identity.address}
+    words = {"subject": message.subject, "day": day, "address": address}
     try:
         outgoing = handing.hand_over(
             identity,
@@ -35,7 +37,7 @@ def send(user: User, message: Message) -> Outgoing | None:
             to=tuple(Address(name="", addr_spec=address) for address in wanted_by(message)),
             subject=gettext("Opened: %s") % message.subject,
             text=text % words,
-            machine=displayed(reader=identity.address, original_id=message.message_id),
+            machine=displayed(reader=address, original_id=message.message_id),
             automatic=True,
         )
     except ValueError:
