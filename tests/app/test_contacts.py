@@ -213,3 +213,50 @@ def test_a_card_that_came_with_mail_begins_a_contact(alice: Somebody) -> None:
     assert 'value="Bo &lt;script&gt;"' in text
     assert "bo@x.example" in text
     assert not Contact.objects.exists()
+
+
+def test_undoing_a_merge_takes_back_the_groups_that_came_with_it(alice: Somebody) -> None:
+    one, two = keep(alice), keep(alice, "Bo", "bo@x.example")
+    shared, gained = contacts.name_group(alice.user, "Print"), contacts.name_group(alice.user, "Paper")
+    shared.contacts.add(one, two)
+    gained.contacts.add(two)
+    undo(alice, do(alice, "merge", one, two))
+    assert list(one.groups.values_list("name", flat=True)) == ["Print"]
+    assert set(two.groups.values_list("name", flat=True)) == {"Print", "Paper"}
+
+
+def test_two_windows_that_merge_the_same_people_lose_nobody(alice: Somebody) -> None:
+    one, two = keep(alice), keep(alice, "Bo", "bo@x.example")
+    assert contacts.merge([one, two]) is not None
+    assert contacts.merge([two, one]) is None
+    assert contacts.merge([one, one]) is None
+    kept = Contact.objects.get(removed_at=None)
+    assert (kept.pk, kept.mails) == (one.pk, ["amara@pier4.example", "bo@x.example"])
+
+
+@pytest.mark.parametrize("query", ["?after=%00~1", "?q=%00", "?q=a%00b", "?after=a~%D9%A3", "?after=~" + "9" * 40])
+def test_no_address_of_the_list_breaks_it(alice: Somebody, query: str) -> None:
+    assert alice.client.get(LIST + query).status_code == 200
+
+
+def test_writing_to_many_cuts_no_address(alice: Somebody) -> None:
+    many = [keep(alice, f"Somebody Number {n}", f"somebody{n}@quay{n}.example") for n in range(100)]
+    answer = alice.client.post(reverse("mail:contacts_do"), {"do": "write", "contact": [one.pk for one in many]})
+    text = alice.client.get(answer["Location"]).content.decode()
+    assert "somebody99@quay99.example" in text
+
+
+@pytest.mark.parametrize(
+    ("octets", "name"),
+    [
+        (b"BEGIN:VCARD\nFN:Bo\nEMAIL:bo@x.example\\, spy@e.example\nEMAIL:b@x.example\nEND:VCARD\n", "a.vcf"),
+        (b'Name,E-mail 1,E-mail 2\nBo,"bo@x.example, spy@e.example",b@x.example\n', "a.csv"),
+    ],
+)
+def test_what_a_file_calls_an_address_is_written_to_only_if_it_is_one(
+    alice: Somebody, octets: bytes, name: str
+) -> None:
+    for _again in range(2):
+        bring(alice, octets, name)
+    made = Contact.objects.get()
+    assert (made.mails, made.notes) == (["b@x.example"], "bo@x.example, spy@e.example")

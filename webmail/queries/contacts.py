@@ -29,7 +29,7 @@ def page(user: User, *, typed: str = "", group: ContactGroup | None = None, afte
     """A hundred in the order of their names."""
     found = matching(user, typed=typed, group=group)
     total = found.count()
-    sort, _, pk = after.rpartition("~")
+    sort, _, pk = after.replace("\0", "").rpartition("~")
     if pk.isdecimal():
         found = found.filter(Q(sort__gt=sort) | Q(sort=sort, pk__gt=int(pk[:18])))
     rows = tuple(found.order_by("sort", "pk")[: PAGE + 1])
@@ -42,7 +42,7 @@ def matching(user: User, *, typed: str = "", group: "ContactGroup | Group | None
     found = access.contacts(user)
     if group is not None:
         found = found.filter(groups=group.pk)
-    for word in normalise(typed[:200]).split()[:8]:
+    for word in normalise(typed[:200].replace("\0", "")).split()[:8]:
         found = found.filter(Q(search__startswith=word) | Q(search__contains=f" {word}"))
     return found
 

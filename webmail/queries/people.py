@@ -51,7 +51,7 @@ class Suggestion:
 
 def suggestions(user: User, typed: str) -> tuple[Suggestion, ...]:
     """At most eight people with a word of name or address beginning so, best known first; none for nothing typed."""
-    prefix = normalise(typed.strip())[:100]
+    prefix = normalise(typed.replace("\0", "").strip())[:100]
     if not prefix:
         return ()
     starts = Q(search__startswith=prefix) | Q(search__contains=f" {prefix}")

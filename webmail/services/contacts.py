@@ -15,6 +15,7 @@ from webmail.search import normalise
 
 _APART = re.compile(r"[@._+-]+")
 MOST = 20_000  # contacts of one person
+_LONGEST_NOTES = 9_000  # to which an import still adds
 VALUES = ("name", "organisation", "role", "mails", "numbers", "addresses", "notes")
 LISTS = ("mails", "numbers", "addresses")
 
@@ -72,10 +73,17 @@ def restore(user: User, ids: Iterable[int]) -> int:
 
 
 @transaction.atomic
-def merge(contacts: Sequence[Contact]) -> Contact:
-    """The first, with what the others know: empty words filled, lists joined, notes one below the other."""
-    first, *others = contacts
+def merge(contacts: Sequence[Contact]) -> Contact | None:
+    """The first, with what the others know: empty words filled, lists joined, notes one below the other.
+
+    None where fewer than two are left, since another window was faster.
+    """
+    here = _still_here(contacts)
+    if len(here) < 2:
+        return None
+    first, *others = here
     before = {name: getattr(first, name) for name in VALUES}
+    had = set(first.groups.values_list("pk", flat=True))
     for other in others:
         for name in ("name", "organisation", "role"):
             setattr(first, name, getattr(first, name) or getattr(other, name))
@@ -83,11 +91,20 @@ def merge(contacts: Sequence[Contact]) -> Contact:
             setattr(first, name, _joined(getattr(first, name), getattr(other, name)))
         first.notes = "\n\n".join(filter(None, (first.notes, other.notes if other.notes != first.notes else "")))
         first.groups.add(*other.groups.all())
-    first.merged = {"before": before, "ids": [other.pk for other in others]}
+    gained = [pk for pk in first.groups.values_list("pk", flat=True) if pk not in had]
+    first.merged = {"before": before, "ids": [other.pk for other in others], "groups": gained}
     _index(first)
     first.save()
     remove(others)
     return first
+
+
+def _still_here(contacts: Iterable[Contact]) -> list[Contact]:
+    """Each once and as it is now, in the order given; locked, so that two merges come one after the other."""
+    ids = dict.fromkeys(one.pk for one in contacts)
+    rows = Contact.objects.select_for_update().filter(pk__in=ids, removed_at=None).order_by("pk")
+    found = {one.pk: one for one in rows}
+    return [found[pk] for pk in ids if pk in found]
 
 
 @transaction.atomic
@@ -98,6 +115,7 @@ def take_apart(contact: Contact) -> bool:
     for name, value in contact.merged["before"].items():
         setattr(contact, name, value)
     restore(contact.user, contact.merged["ids"])
+    contact.groups.remove(*contact.merged.get("groups", ()))
     contact.merged = {}
     _index(contact)
     contact.save()
@@ -159,9 +177,17 @@ def _take(contact: Contact, card: Card) -> bool:
     for name in ("name", "organisation", "role"):
         setattr(contact, name, (getattr(contact, name) or getattr(card, name))[:200])
     for name, longest in (("mails", 320), ("numbers", 60), ("addresses", 300)):
-        more = [value[:longest] for value in getattr(card, name)]
+        more = [value[:longest] for value in getattr(card, name) if name != "mails" or _is_address(value)]
         setattr(contact, name, _joined(getattr(contact, name), more)[:20])
+    for value in card.mails:  # what is none is kept, but never written to: it could name other people
+        if not _is_address(value) and value not in contact.notes and len(contact.notes) < _LONGEST_NOTES:
+            contact.notes = "\n".join(filter(None, (contact.notes, value)))
     return before != [getattr(contact, name) for name in VALUES]
+
+
+def _is_address(text: str) -> bool:
+    local, _at, domain = text.rpartition("@")
+    return bool(local and domain) and not any(c.isspace() or c in '<>,;:"()[]@\\' for c in local + domain)
 
 
 def _joined(one: Sequence[str], other: Sequence[str]) -> list[str]:

@@ -35,6 +35,7 @@ from .lists import person, signed_in
 
 MOST_FILES = 100
 UNDO_SHOWN_SECONDS = 10
+_FIELD = 60_000  # characters of a field of recipients
 
 
 @login_required
@@ -70,13 +71,13 @@ def _opening(request: HttpRequest, user: User) -> Sheet | None:
     if "reply" in asked:
         return _answer(user, access.message(user, number(asked["reply"])), asked.get("mode", ""))
     link = read_mailto(asked.get("mailto", ""))
-    to, subject = _line(asked.get("to")) or link.to, _line(asked.get("subject")) or link.subject
+    to, subject = _people(asked.get("to")) or link.to, _line(asked.get("subject")) or link.subject
     sheet = drafting.of_opening(user, composing.blank(user, to=to, subject=subject))
     body = (asked.get("body", "") or link.body)[:100_000].replace("\0", "")
     if body:
         html = plain_to_html(body).html + sheet.html
         sheet = replace(sheet, html=html, text=f"{body}\n{sheet.text}")
-    return replace(sheet, cc=_line(asked.get("cc")) or link.cc)
+    return replace(sheet, cc=_people(asked.get("cc")) or link.cc)
 
 
 def _answer(user: User, original: Message, mode: str) -> Sheet:
@@ -89,8 +90,14 @@ def _answer(user: User, original: Message, mode: str) -> Sheet:
     return drafting.of_opening(user, composing.answer(user, original, chosen))
 
 
-def _line(text: str | None) -> str:
-    return " ".join((text or "").replace("\0", "").split())[:2_000]
+def _line(text: str | None, longest: int = 2_000) -> str:
+    return " ".join((text or "").replace("\0", "").split())[:longest]
+
+
+def _people(text: str | None) -> str:
+    """As many as a field holds: who is cut off half would be somebody else."""
+    line = _line(text, _FIELD + 1)
+    return line if len(line) <= _FIELD else line.rpartition(",")[0]
 
 
 def number(text: str) -> int:

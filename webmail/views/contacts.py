@@ -92,8 +92,7 @@ def do(request: HttpRequest) -> HttpResponse:
         messages.info(request, _("Choose somebody first"))
     elif what == "write":
         return HttpResponseRedirect(f"{reverse('mail:compose')}?{urlencode({'to': ', '.join(_named(chosen))})}")
-    elif what == "merge" and len(chosen) > 1:
-        kept = contacts.merge(chosen)
+    elif what == "merge" and (kept := contacts.merge(chosen)) is not None:
         undo = reverse("mail:contact_apart", args=[kept.pk])
         messages.success(request, _("Merged into %s") % kept.shown_name, extra_tags=undo)
     elif what == "merge":
