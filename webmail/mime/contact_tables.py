@@ -1,7 +1,7 @@
 """Address books as tables (RFC 4180): read whatever program wrote them, written so that no spreadsheet runs a cell.
 
-A cell that begins like a formula (``= + - @``, tab or CR) gets an apostrophe before it, which reading takes off again;
-a telephone number is none.
+A cell that begins like a formula (``= + - @``, tab or CR), or would where a spreadsheet parts cells at semicolons, tabs
+or line ends, gets an apostrophe before it, which reading takes off again; a telephone number is none.
 """
 
 import csv
@@ -18,6 +18,8 @@ from webmail.mime.vcards import LARGEST_FILE, MOST_CARDS, Entry
 COLUMNS: Final = ("Name", "Organization", "Title", "E-mail 1", "E-mail 2", "E-mail 3", "Phone 1", "Phone 2")
 COLUMNS_END: Final = ("Address", "Notes", "Groups")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_WITHIN: Final = re.compile(r"([;\t\r\n])([ \t]*[=+\-@])")  # begins a cell where cells are parted by semicolons
+_MARKED: Final = re.compile(r"([;\t\r\n])'([ \t]*[=+\-@])")
 _LONGEST = 300
 _KINDS: Final = (
     ("mails", re.compile(r"e-?mail(?! ?\d? ?-? ?(?:type|label))", re.IGNORECASE)),
@@ -99,7 +101,8 @@ def _card(kinds: list[str], row: list[str]) -> Card:
 
 
 def _uncelled(cell: str) -> str:
-    return cell[1:] if cell[:1] == "'" and cell[1:].lstrip(" ").startswith(_FORMULA) else cell
+    whole = cell[1:] if cell[:1] == "'" and cell[1:].lstrip(" ").startswith(_FORMULA) else cell
+    return _MARKED.sub(r"\1\2", whole)
 
 
 def _row(cells: Iterable[str]) -> bytes:
@@ -112,4 +115,5 @@ def _celled(cell: str) -> str:
     flat = cell.replace("\0", "")
     if _NUMBER.fullmatch(flat):
         return flat
-    return f"'{flat}" if flat.lstrip(" ").startswith(_FORMULA) else flat
+    within = _WITHIN.sub(r"\1'\2", flat)
+    return f"'{within}" if flat.lstrip(" ").startswith(_FORMULA) else within

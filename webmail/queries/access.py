@@ -146,8 +146,12 @@ def contact(user: User, contact_id: int) -> Contact:
     return _one(Contact.objects.filter(user=user), pk=contact_id)
 
 
+def contact_groups(user: User) -> QuerySet[ContactGroup]:
+    return ContactGroup.objects.filter(user=user, removed_at=None)
+
+
 def contact_group(user: User, group_id: int) -> ContactGroup:
-    return _one(ContactGroup.objects.filter(user=user, removed_at=None), pk=group_id)
+    return _one(contact_groups(user), pk=group_id)
 
 
 def text_template(user: User, template_id: int) -> TextTemplate:

@@ -20,6 +20,7 @@ from . import access, contacts
 from .composing import format_people
 
 MOST = 8
+MOST_TOGETHER = 500  # recipients of one message
 _TIMEOUT_MS = 300  # a suggestion that comes later is of no use
 _MACHINES = re.compile(r"(?:no-?reply|do-?not-?reply|mailer-daemon|bounces?|notifications?)\b", re.IGNORECASE)
 
@@ -84,14 +85,14 @@ def _contacts(user: User, typed: str) -> dict[str, Suggestion]:
 
 
 def _groups(user: User, prefix: str) -> list[Suggestion]:
-    named = [group for group in contacts.groups(user) if group.count and normalise(group.name).startswith(prefix)]
-    found = []
-    for group in named[:2]:
-        people = [
-            [one.name, one.mails[0]] for one in contacts.matching(user, group=group).order_by("sort", "pk") if one.mails
-        ]
+    """At most two that begin so, of those whose people one message can go to."""
+    named = [group for group in access.contact_groups(user) if normalise(group.name).startswith(prefix)]
+    found: list[Suggestion] = []
+    for group in named[:4]:
+        members = contacts.matching(user, group=group).exclude(mails=[]).order_by("sort", "pk")
+        people = [[name, mails[0]] for name, mails in members.values_list("name", "mails")[: MOST_TOGETHER + 1]]
         hint = ngettext("%d person", "%d people", len(people)) % len(people)
-        if people:
+        if people and len(people) <= MOST_TOGETHER and len(found) < 2:
             found.append(Suggestion(group.name, "", hint, format_people(people)))
     return found
 

@@ -20,12 +20,13 @@ from webmail.mime.build import Attachment, Composition, new_message_id, write_me
 from webmail.mime.html_text import html_to_text
 from webmail.mime.preview import snippet
 from webmail.models import Correspondent, Draft, MessageBody, Outgoing, OutgoingRecipient, Upload
+from webmail.queries.people import MOST_TOGETHER
 from webmail.render.compose import clean_outgoing
 from webmail.search import normalise
 
 from . import drafts, sending_limits
 
-MOST_RECIPIENTS = 500
+MOST_RECIPIENTS = MOST_TOGETHER
 
 
 class NotReady(Exception):

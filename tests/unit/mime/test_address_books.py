@@ -75,6 +75,17 @@ def test_no_cell_is_a_formula_and_each_is_read_back(cell: str) -> None:
     assert card.name == " ".join(cell.split())
 
 
+@pytest.mark.parametrize("between", [";", "\t", "\n", "; ", "\r\n"])
+@pytest.mark.parametrize("formula", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)"])
+def test_no_cell_holds_a_formula_for_a_spreadsheet_that_parts_cells_elsewhere(between: str, formula: str) -> None:
+    written = table(Entry(uid="u", name=f"Bo{between}{formula}", mails=("a@b.example",), notes=f"x{between}{formula}"))
+    for mark in ";", "\t":
+        rows = csv.reader(io.StringIO(written.decode("utf-8-sig"), newline=""), delimiter=mark, quoting=csv.QUOTE_NONE)
+        assert not [cell for row in rows for cell in row if cell.strip()[:1] in set("=+-@")]
+    (card,) = read_table(written)
+    assert card.name == " ".join(f"Bo{between}{formula}".split())
+
+
 def test_a_telephone_number_keeps_its_plus() -> None:
     assert b",+47 22 33 44 55," in table(AMARA)
     assert b"'+1-2+cmd" in table(Entry(uid="u", name="x", numbers=("+1-2+cmd",)))
