@@ -34,7 +34,7 @@ PAUSE = timedelta(minutes=1)
 @transaction.atomic
 def add(user: User, account: MailAccount, *, address: str, name: str, origin: str) -> Identity:
     """An address to confirm; its mail is on its way. Raises NotPossible with why it cannot be."""
-    User.objects.select_for_update().get(pk=user.pk)  # so that the same is not added twice at once
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)  # so that the same is not added twice at once
     known = Identity.objects.select_for_update().filter(account=account, address__iexact=address).first()
     if known is not None and known.is_usable:
         raise NotPossible(_("You write from this address already."))
