@@ -14,10 +14,12 @@ from tests import factories
 from tests.app.conftest import Somebody
 from tests.unit.imaging.drawn import picture as png
 from webmail import storage
-from webmail.delivery import answered
+from webmail.delivery import answered, draft_copy
+from webmail.jobs import Job
 from webmail.models import Draft, Flag, Message, MessageBody, Outgoing, Placement, Upload
 from webmail.queries import composing
 from webmail.services import drafts, outbox
+from webmail.views import composing as composing_views
 
 COMPOSE = reverse("mail:compose")
 RAW = b"From: amara@pier4.example\r\nSubject: Harbour signage\r\n\r\nBoth panels.\r\n"
@@ -203,3 +205,39 @@ def test_the_window_says_which_pictures_it_may_show(alice: Somebody, with_pictur
     cid = composing.content_id(with_picture.pk, "1.2")
     assert json.dumps({cid: f"{url}?inline=1"}).replace('"', "&quot;") in page
     assert b"".join(alice.client.get(f"{url}?inline=1").streaming_content) == png()  # type: ignore[attr-defined]
+
+
+def test_a_picture_deleted_from_the_text_is_not_left_in_the_draft_on_the_server(
+    alice: Somebody, with_picture: Message
+) -> None:
+    draft = saved(alice, with_picture, "reply")
+    assert b"image/png" in draft_copy._build(draft)[1]
+    fields = drafts.Fields(identity=draft.identity, to="a@b.example", html="<p>Without</p>")  # type: ignore[arg-type]  # it has one
+    drafts.save(alice.user, fields, draft=draft, revision=draft.revision)
+    assert b"image/png" not in draft_copy._build(draft)[1]
+
+
+def test_a_file_whose_message_is_gone_is_said_to_be_and_not_waited_for(alice: Somebody) -> None:
+    original = a_message(alice, text="Both panels.", size=len(RAW))
+    draft = saved(alice, original, Draft.Mode.FORWARD_FILE)
+    original.delete()
+    draft.refresh_from_db()
+    with pytest.raises(outbox.NotReady) as refused:
+        outbox.submit(draft)
+    assert "no longer on the mail server" in refused.value.errors["attachments"]
+
+
+@pytest.mark.parametrize("mode", ["forward", "again"])
+def test_what_is_not_here_yet_is_fetched_before_its_text_goes_on(
+    alice: Somebody, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = a_message(alice)
+
+    def fetched(job: Job, message_id: int) -> bool:
+        values = {"account": alice.account, "state": "here", "text": "Both panels"}
+        MessageBody.objects.create(message_id=message_id, **values)
+        return job == Job.FETCH_BODY
+
+    monkeypatch.setattr(composing_views, "enqueue", fetched)
+    page = alice.client.get(f"{COMPOSE}?reply={original.pk}&mode={mode}").content.decode()
+    assert "Both panels" in page

@@ -161,6 +161,8 @@ def _build(draft: Draft) -> tuple[str, bytes]:
     identity = draft.identity
     sender = Address(name=identity.name if identity else "", addr_spec=_address(draft))
     message_id = draft.message_id or new_message_id(sender.addr_spec.rpartition("@")[2], os.urandom(16))
+    html = None if draft.plain else clean_outgoing(draft.html)
+    files = [upload for upload in draft.uploads.exclude(digest="") if not upload.is_left_out(html)]
     out = io.BytesIO()
     write_message(
         Composition(
@@ -173,8 +175,8 @@ def _build(draft: Draft) -> tuple[str, bytes]:
             date=timezone.localtime(),
             boundary_seed=os.urandom(16),
             text=draft.text if draft.plain else None,
-            html=None if draft.plain else clean_outgoing(draft.html),
-            attachments=tuple(_attachment(upload) for upload in draft.uploads.exclude(digest="")),
+            html=html,
+            attachments=tuple(_attachment(upload) for upload in files),
             extra={draft_removal.REVISION_FIELD: str(draft.revision)},
         ),
         out,

@@ -78,3 +78,9 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return f"upload {self.pk}"
+
+    def is_left_out(self, html: str | None) -> bool:
+        """Whether a picture of the text does not go along: it was deleted there, or stood in a quote, now plain."""
+        if not self.content_id:
+            return False
+        return self.source_id is not None if html is None else f"cid:{self.content_id}" not in html

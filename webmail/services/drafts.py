@@ -107,13 +107,6 @@ def digest_of(body: MessageBody | None, path: str) -> str:
     return next((part.get("digest") or "" for part in body.parts if part["path"] == path), "")
 
 
-def is_left_out(upload: Upload, html: str | None) -> bool:
-    """Whether a picture of the text does not go along: it was deleted there, or stood in a quote that is plain now."""
-    if not upload.content_id:
-        return False
-    return upload.source_id is not None if html is None else f"cid:{upload.content_id}" not in html
-
-
 def total_size(draft: Draft) -> int:
     return Upload.objects.filter(draft=draft).aggregate(total=Sum("size"))["total"] or 0
 

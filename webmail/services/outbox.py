@@ -216,7 +216,7 @@ def _composition(draft: Draft, people: People, at: datetime | None) -> Compositi
     assert identity is not None  # _check saw to it
     original = draft.original if draft.mode in Draft.ANSWERS else None
     html = None if draft.plain else clean_outgoing(draft.html)
-    files = tuple(_attachment(upload) for upload in draft.uploads.all() if not drafts.is_left_out(upload, html))
+    files = tuple(_attachment(upload) for upload in draft.uploads.all() if not upload.is_left_out(html))
     return Composition(
         from_=(Address(name=identity.name, addr_spec=draft.sender or identity.address),),
         to=people.to,
@@ -238,8 +238,10 @@ def _composition(draft: Draft, people: People, at: datetime | None) -> Compositi
 
 def _attachment(upload: Upload) -> Attachment:
     digest = upload.digest or _fetched(upload)
+    name = upload.filename
+    if not digest and upload.source_id is None:
+        raise NotReady({"attachments": _("“%s” is no longer on the mail server. Remove it to send the rest.") % name})
     if not digest:
-        name = upload.filename
         raise NotReady({"attachments": _("“%s” is still being fetched. Try again in a moment.") % name})
     return Attachment(
         filename=upload.filename,

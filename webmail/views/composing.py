@@ -22,8 +22,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from webmail.forms.composing import HEADERS, ComposeForm, SendTimeForm
+from webmail.jobs import Job, enqueue
 from webmail.mime.mailto import read_mailto
-from webmail.models import Draft, Message, Outgoing, Upload
+from webmail.models import Draft, Message, MessageBody, Outgoing, Upload
 from webmail.queries import access, composing, drafting
 from webmail.queries.drafting import Sheet
 from webmail.queries.nav import nav
@@ -31,6 +32,7 @@ from webmail.queries.outbox import day_and_time
 from webmail.render.text import plain_to_html
 from webmail.services import drafts, outbox
 
+from .arriving import until
 from .lists import person, signed_in
 
 MOST_FILES = 100
@@ -81,13 +83,24 @@ def _opening(request: HttpRequest, user: User) -> Sheet | None:
 
 
 def _answer(user: User, original: Message, mode: str) -> Sheet:
-    if drafting.is_draft(original):
+    chosen = mode if mode in Draft.ANSWERS | Draft.FORWARDS | {Draft.Mode.AGAIN} else Draft.Mode.REPLY
+    goes_on = drafting.is_draft(original)
+    if goes_on or chosen in (Draft.Mode.FORWARD, Draft.Mode.AGAIN):
+        _await_text(original)
+    if goes_on:
         found = composing.go_on(user, original)
         return drafting.of_draft(user, found) if isinstance(found, Draft) else drafting.of_opening(user, found)
-    if mode == Draft.Mode.AGAIN:
+    if chosen == Draft.Mode.AGAIN:
         return drafting.of_opening(user, composing.again(user, original))
-    chosen = mode if mode in Draft.ANSWERS | Draft.FORWARDS else Draft.Mode.REPLY
     return drafting.of_opening(user, composing.answer(user, original, chosen))
+
+
+def _await_text(original: Message) -> None:
+    """What goes on as a whole is fetched first; a server that takes longer than a moment costs its text."""
+    known = MessageBody.objects.filter(message=original).exclude(state=MessageBody.State.WANTED)
+    if not known.exists() and not original.extra.get("not_downloaded"):
+        enqueue(Job.FETCH_BODY, original.pk)
+        until(known.first)
 
 
 def _line(text: str | None, longest: int = 2_000) -> str:
