@@ -119,3 +119,21 @@ def test_an_address_longer_than_any_is_nobodys(alice: Somebody) -> None:
     every = identity(alice, "*@tide.example")
     opening = composing.answer(alice.user, written_to(alice, f"{'x' * 300}@tide.example"), "reply")
     assert (opening.identity == every, opening.sender) == (False, "")
+
+
+def test_undo_gives_the_one_used_first_back_as_that(alice: Somebody) -> None:
+    press = identity(alice, "press@tide.example")
+    for do in ("first", "remove"):
+        alice.client.post(reverse("mail:identity_do", args=[press.pk, do]))
+    opening = composing.blank(alice.user).identity
+    assert opening is not None
+    assert opening.address == alice.account.address
+    alice.client.post(reverse("mail:identity_do", args=[press.pk, "restore"]))
+    assert composing.blank(alice.user).identity == press
+
+
+def test_undo_comes_after_another_was_chosen_to_be_first(alice: Somebody) -> None:
+    own, press = Identity.objects.get(account=alice.account), identity(alice, "press@tide.example")
+    for one, do in ((press, "first"), (press, "remove"), (own, "first"), (press, "restore")):
+        alice.client.post(reverse("mail:identity_do", args=[one.pk, do]))
+    assert composing.blank(alice.user).identity == own

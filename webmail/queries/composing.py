@@ -36,7 +36,7 @@ class Opening:
 
 
 def blank(user: User, *, to: str = "", subject: str = "") -> Opening:
-    identity = access.identities(user).order_by("account__position", "-is_default").first()
+    identity = access.identities(user).order_by("account__position", "-is_default", "pk").first()
     bcc = identity.bcc if identity else ""
     return Opening(identity=identity, to=to, bcc=bcc, subject=subject, html=signature(identity))
 

@@ -41,7 +41,7 @@ def add(user: User, account: MailAccount, *, address: str, name: str, origin: st
     if known is None:
         known = Identity.objects.create(account=account, address=address, name=name)
     else:
-        Identity.objects.filter(pk=known.pk).update(name=name, removed_at=None, verified_at=None)
+        Identity.objects.filter(pk=known.pk).update(name=name, removed_at=None, verified_at=None, is_default=False)
         known.refresh_from_db()
     ask(user, known, origin=origin)
     return known
@@ -90,7 +90,7 @@ def remove(identity: Identity) -> None:
     """Given up, for messages that wait too; ``restore`` is Undo. Raises NotPossible for the account's own address."""
     if identity.address.lower() == identity.account.address.lower():
         raise NotPossible(_("This is the address of the account. It goes with the account."))
-    Identity.objects.filter(pk=identity.pk).update(removed_at=timezone.now(), is_default=False)
+    Identity.objects.filter(pk=identity.pk).update(removed_at=timezone.now())
 
 
 def restore(identity: Identity) -> None:

@@ -35,6 +35,7 @@ _ORPHANS = """
 SELECT m.id FROM webmail_message m WHERE m.id = ANY(%(messages)s)
 AND NOT EXISTS (SELECT 1 FROM webmail_placement p WHERE p.message_id = m.id)
 AND NOT EXISTS (SELECT 1 FROM webmail_draft d WHERE d.original_id = m.id AND d.closed_at IS NULL)
+AND NOT EXISTS (SELECT 1 FROM webmail_outgoing o WHERE o.original_id = m.id AND o.state NOT IN ('sent', 'cancelled'))
 """
 _OPS = """
 DELETE FROM webmail_remoteop WHERE id IN (
