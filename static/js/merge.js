@@ -6,12 +6,17 @@ import { announce, counted, one } from "./page.js";
 const OURS = new Set(["open", "style", "aria-current", "tabindex"]);
 
 function mergeAttributes(old, fresh) {
+  let asks = false; // for something else than before
   for (const { name, value } of [...fresh.attributes]) {
-    if (!OURS.has(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (OURS.has(name) || old.getAttribute(name) === value) continue;
+    old.setAttribute(name, value);
+    asks ||= name.startsWith("hx-");
   }
   const gone = [...old.attributes].map(({ name }) => name).filter((name) => !OURS.has(name) && !fresh.hasAttribute(name));
   for (const name of gone) old.removeAttribute(name);
-  if (gone.includes("hx-trigger")) htmx.process(old); // which else goes on asking, for a target it no longer names
+  // What no longer asks would go on, for a target it no longer names; and what is pressed before the region has settled
+  // would ask for what stood there before.
+  if (gone.includes("hx-trigger") || (asks && old.matches("form, button, a"))) htmx.process(old);
   if (old.matches("nav *") && old.getAttribute("aria-current") !== fresh.getAttribute("aria-current")) {
     if (fresh.hasAttribute("aria-current")) old.setAttribute("aria-current", fresh.getAttribute("aria-current"));
     else old.removeAttribute("aria-current");

@@ -123,6 +123,18 @@ def test_undo_of_an_answer_leaves_the_focus_on_the_card(desk: Desk, page: Page) 
     assert where_focus_is(page) == "guests"  # and the way goes on from there
 
 
+def test_a_button_that_took_anothers_place_does_what_it_says_at_once(desk: Desk, page: Page) -> None:
+    User.objects.update(undo_send_seconds=60)
+    desk.open(page, desk.gets(receipt()))
+    line = page.locator(".request-line")
+    page.evaluate("htmx.config.defaultSettleDelay = 20_000")  # what follows comes before the region has settled
+    press(page, line.get_by_role("button", name="Send"))
+    expect(line).to_contain_text("A receipt is being sent")
+    press(page, line.get_by_role("button", name="Undo"))
+    expect(line).to_contain_text("asks for a receipt")
+    assert Outgoing.objects.get().state == Outgoing.State.CANCELLED
+
+
 def test_a_receipt_keeps_the_focus_on_its_line(desk: Desk, page: Page) -> None:
     User.objects.update(undo_send_seconds=60)  # it is not gone before it is taken back
     message = desk.gets(receipt())
