@@ -136,7 +136,7 @@ def test_nobody_accepted_means_no_data(certificates: DemoCertificate) -> None:
         (b"end\r\n\r\n", b"end\r\n\r\n.\r\n"),
     ],
 )
-def test_no_smuggling(certificates: DemoCertificate, body: bytes, wire: bytes) -> None:
+def test_s26_no_smuggling(certificates: DemoCertificate, body: bytes, wire: bytes) -> None:
     with scripted(certificates, taker := Polite()) as server:
         send(server, data=body)
     assert taker.data == wire
