@@ -3,6 +3,7 @@
 import { keepingFocus, key } from "./focus.js";
 import { announce, counted, one } from "./page.js";
 
+let come = []; // elements that a merge puts into the page
 const OURS = new Set(["open", "style", "aria-current", "tabindex"]);
 
 function mergeAttributes(old, fresh) {
@@ -67,6 +68,7 @@ function mergeChildren(old, fresh) {
       cursor = next;
     } else {
       old.insertBefore(child, cursor);
+      if (child.nodeType === Node.ELEMENT_NODE) come.push(child);
     }
   }
   while (cursor) {
@@ -127,6 +129,8 @@ htmx.defineExtension("merge", {
     const fresh = same ?? fragment.firstElementChild;
     const before = newest();
     keepingFocus(target, () => merge(target, fresh));
+    // now, not when the region has settled: what is pressed before that would leave the page
+    for (const element of come.splice(0)) if (element.isConnected) htmx.process(element);
     if (target.id === "rows" && before) announceNew(before);
     return [target];
   },

@@ -135,6 +135,16 @@ def test_a_button_that_took_anothers_place_does_what_it_says_at_once(desk: Desk,
     assert Outgoing.objects.get().state == Outgoing.State.CANCELLED
 
 
+def test_a_button_that_has_just_come_leaves_the_page_where_it_is(desk: Desk, page: Page) -> None:
+    message = desk.gets(invitation())
+    desk.open(page, message)
+    page.evaluate("htmx.config.defaultSettleDelay = 20_000")  # what follows comes before the region has settled
+    page.get_by_role("button", name="Accept").click()
+    press(page, page.locator(".invite").get_by_role("button", name="Undo"))
+    expect(page.locator(".invite [role=status]")).to_have_count(0)
+    assert where_focus_is(page) == f"invite-{message.pk}"
+
+
 def test_a_receipt_keeps_the_focus_on_its_line(desk: Desk, page: Page) -> None:
     User.objects.update(undo_send_seconds=60)  # it is not gone before it is taken back
     message = desk.gets(receipt())
