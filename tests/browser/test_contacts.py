@@ -42,6 +42,7 @@ def test_a_group_is_made_filled_and_written_to(
     page.get_by_role("combobox", name="To").press_sequentially("print")
     page.get_by_role("option", name="Printers").click()
     expect(page.locator(".composer .person")).to_have_count(2)
+    expect(page.locator(".composer-state")).to_contain_text("Saved")  # nothing is on its way when the page goes
 
 
 def test_a_contact_removed_comes_back_by_undo(live: Live, maren: User, page: Page, axe: CheckAxe) -> None:
