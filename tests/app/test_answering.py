@@ -204,7 +204,7 @@ def test_the_window_says_which_pictures_it_may_show(alice: Somebody, with_pictur
     url = reverse("mail:attachment", args=[with_picture.pk, "1.2"])
     cid = composing.content_id(with_picture.pk, "1.2")
     assert json.dumps({cid: f"{url}?inline=1"}).replace('"', "&quot;") in page
-    assert b"".join(alice.client.get(f"{url}?inline=1").streaming_content) == png()  # type: ignore[attr-defined]
+    assert b"".join(alice.client.get(f"{url}?inline=1").streaming_content) == png()  # type: ignore[attr-defined]  # the test client's own
 
 
 def test_a_picture_deleted_from_the_text_is_not_left_in_the_draft_on_the_server(

@@ -1,5 +1,7 @@
 """Sending a message on as it is: whom it reaches, what it says of itself, and how it is taken back."""
 
+from typing import Any
+
 import pytest
 from django.urls import reverse
 
@@ -19,7 +21,7 @@ def original(alice: Somebody) -> Message:
     return made
 
 
-def send_on(who: Somebody, message: Message, **typed: object) -> object:
+def send_on(who: Somebody, message: Message, **typed: object) -> Any:
     values = {"identity": Identity.objects.get(account=who.account).pk, "to": "Bo <bo@x.example>"} | typed
     return who.client.post(reverse("mail:redirect", args=[message.pk]), values)
 
@@ -53,8 +55,8 @@ def test_undo_takes_it_back_and_leads_to_the_outbox(alice: Somebody, original: M
 )
 def test_a_wrong_recipient_is_said_beside_the_field(alice: Somebody, original: Message, to: str, words: str) -> None:
     answer = send_on(alice, original, to=to)
-    assert answer.status_code == 422  # type: ignore[attr-defined]  # the test client's own
-    assert words in answer.content.decode()  # type: ignore[attr-defined]
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
     assert not Outgoing.objects.exists()
 
 
@@ -62,14 +64,14 @@ def test_nobody_sends_on_from_an_address_or_a_message_of_somebody_else(
     alice: Somebody, bob: Somebody, original: Message
 ) -> None:
     foreign = Identity.objects.get(account=bob.account).pk
-    assert send_on(alice, original, identity=foreign).status_code == 422  # type: ignore[attr-defined]
-    assert send_on(bob, original).status_code == 404  # type: ignore[attr-defined]
+    assert send_on(alice, original, identity=foreign).status_code == 422
+    assert send_on(bob, original).status_code == 404
     assert not Outgoing.objects.exists()
 
 
 def test_what_is_not_here_is_fetched_first(alice: Somebody) -> None:
     elsewhere = factories.message(alice.inbox, text="Both", size=10).message
-    assert send_on(alice, elsewhere).status_code in (202, 503)  # type: ignore[attr-defined]
+    assert send_on(alice, elsewhere).status_code in (202, 503)
     assert not Outgoing.objects.exists()
 
 
@@ -77,13 +79,13 @@ def test_a_stranger_cannot_choose_an_address_too_long_to_write_from(alice: Someb
     local, _, domain = alice.account.address.partition("@")
     long = f"{local}+{'x' * 290}@{domain}"
     Message.objects.filter(pk=original.pk).update(people={"to": [["", long]], "from": [["", "a@b.example"]]})
-    assert send_on(alice, original).status_code == 302  # type: ignore[attr-defined]  # the test client's own
+    assert send_on(alice, original).status_code == 302
     assert Outgoing.objects.get().envelope_from == alice.account.address
 
 
 def test_what_was_taken_from_the_store_meanwhile_is_said(alice: Somebody, original: Message) -> None:
     MessageBody.objects.filter(message=original).update(raw_digest="0" * 64)
     answer = send_on(alice, original)
-    assert answer.status_code == 422  # type: ignore[attr-defined]  # the test client's own
-    assert "no longer here" in answer.content.decode()  # type: ignore[attr-defined]
+    assert answer.status_code == 422
+    assert "no longer here" in answer.content.decode()
     assert not Outgoing.objects.exists()

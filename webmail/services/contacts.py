@@ -128,6 +128,7 @@ def bring_in(user: User, cards: Iterable[Card]) -> Brought:
     known = {mail.lower(): one for one in Contact.objects.filter(user=user, removed_at=None) for mail in one.mails}
     brought = Brought()
     fresh: list[Contact] = []
+    gained: dict[int, Contact] = {}
     for card in cards:
         contact = next((known[mail.lower()] for mail in card.mails if mail.lower() in known), None)
         if contact is None:
@@ -142,8 +143,10 @@ def bring_in(user: User, cards: Iterable[Card]) -> Brought:
         known.update({mail.lower(): contact for mail in contact.mails})
         _index(contact)
         if changed and contact.pk is not None:
-            contact.save()
+            contact.changed_at = timezone.now()
+            gained[contact.pk] = contact
     _room(user, len(fresh))
+    Contact.objects.bulk_update(gained.values(), [*VALUES, "sort", "search", "changed_at"], batch_size=500)
     brought.made = [one.pk for one in Contact.objects.bulk_create(fresh)]
     return brought
 
