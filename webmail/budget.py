@@ -29,6 +29,7 @@ HELD_SECONDS = {"person": 180, "sync": 600, "idle": 900}  # an entry's end, unle
 WANTED_SECONDS = 20
 BUSY_SECONDS = 5.0
 MOST = 1000  # connections to a host of which nothing is known
+MOST_AT_HOME = 20_000  # the same of one that the installation's administrator named
 
 
 class Use(StrEnum):
@@ -90,7 +91,7 @@ def may_idle(cap: int | None, at: datetime | None, most: int, now: datetime) -> 
 def host_cap(server: MailServer, now: datetime) -> int:
     """Connections of all accounts to the server's host, from this installation's address."""
     cap = learnt(server.host_cap, server.host_cap_at, now)
-    most = server.host_connections or MOST
+    most = server.host_connections or (MOST_AT_HOME if server.trusted else MOST)
     return most if cap is None else max(min(cap, most), 1)
 
 

@@ -283,3 +283,15 @@ def test_what_was_learnt_wears_off_by_the_day() -> None:
     assert budget.learnt(2, NOW, NOW + timedelta(hours=23)) == 2
     assert budget.learnt(2, NOW, NOW + timedelta(days=3)) == 5
     assert budget.learnt(None, None, NOW) is None
+
+
+def test_the_server_of_the_installation_is_counted_on_for_thousands() -> None:
+    """A stranger's host is met with caution; one that the administrator named carries everybody of the house."""
+    own = MailServer(host="mail.house.example", trusted=True)
+    stranger = MailServer(host="mail.elsewhere.example")
+    assert budget.host_cap(own, NOW) >= 2 * 5_000  # half of them may idle
+    assert budget.host_cap(stranger, NOW) == budget.MOST
+    own.host_connections = 40
+    assert budget.host_cap(own, NOW) == 40
+    own.host_cap, own.host_cap_at = 7, NOW
+    assert budget.host_cap(own, NOW) == 7
