@@ -8,6 +8,7 @@ there is none; an IDLE connection is the first to be done without.
 """
 
 import logging
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -110,7 +111,7 @@ def room(use: Use, cap: int, host: int) -> tuple[int, int]:
 def take(account: MailAccount, use: Use) -> Slot | None:
     """A place for one connection; None when nobody counts at the moment. Raises Busy."""
     now = timezone.now()
-    host = f"connections:{settings.MAILROOM['EGRESS']}:{account.incoming.host}"
+    host = sys.intern(f"connections:{settings.MAILROOM['EGRESS']}:{account.incoming.host}")  # one for thousands
     slot = Slot(f"connections:{account.pk}", host, f"{use}:{uuid.uuid4().hex}", use)
     mine, all_ = room(use, account_cap(account, now), host_cap(account.incoming, now))
     until = time.time() + HELD_SECONDS[use]

@@ -175,7 +175,7 @@ def test_hosts_that_do_not_answer_keep_nobody_else_from_being_watched(
 ) -> None:
     """Forty accounts of two hosts that swallow every packet, and one of another."""
     log_in, over = accounts.log_in, threading.Event()
-    dead = {-number: accounts.Target(-number, f"dead{number % 2}.test", ()) for number in range(1, 41)}
+    dead = {-number: accounts.Target(-number, f"dead{number % 2}.test", 0) for number in range(1, 41)}
     ask = accounts.targets
 
     def swallowed(account_id: int) -> object:

@@ -14,7 +14,6 @@ from enum import Enum
 from webmail.protocols.errors import CommandFailed
 from webmail.protocols.imap import connect
 from webmail.protocols.net import Credential, Endpoint
-from webmail.protocols.values import Selected
 
 LINE_LIMIT = 64 * 1024
 _NEWS = re.compile(rb"\* (?:\d{1,10} (?:EXISTS|EXPUNGE|FETCH|RECENT)|VANISHED)(?: |\Z)", re.IGNORECASE)
@@ -117,7 +116,6 @@ class IdleSocket:
 
     sock: socket.socket
     lines: IdleLines
-    selected: Selected
 
 
 def idle_socket(
@@ -132,10 +130,10 @@ def idle_socket(
     try:
         if "IDLE" not in session.capabilities:
             raise CommandFailed("the server offers no IDLE", code="IDLE", permanent=True)
-        selected = session.select(wire_name, read_only=True)
+        session.select(wire_name, read_only=True)
         sock, leftover = session.detach()
     except BaseException:
         session.logout()
         raise
     sock.setblocking(False)
-    return IdleSocket(sock, IdleLines(leftover), selected)
+    return IdleSocket(sock, IdleLines(leftover))

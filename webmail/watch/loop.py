@@ -21,7 +21,7 @@ from django.db import DatabaseError
 from webmail.budget import Busy
 from webmail.protocols.errors import AuthenticationFailed, CommandFailed, MailServerError
 from webmail.protocols.imap_idle import IdleSocket
-from webmail.watch import accounts
+from webmail.watch import accounts, memory
 from webmail.watch.accounts import Target
 from webmail.watch.line import Dead, Line
 from webmail.watch.pacing import Pacing, wait_after
@@ -34,6 +34,7 @@ STEADY_SECONDS = 60.0  # a line that lived as long was no failure
 LOGIN_THREADS = 16
 LOGINS_PER_HOST = 2  # at the same time: a host that swallows packets holds each for long
 TICK = 0.5
+TIDY_SECONDS = 5.0  # after the last login of many
 NEVER = float("inf")
 
 
@@ -45,12 +46,14 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._lines: dict[int, Line] = {}
         self._targets: dict[int, Target] = {}
+        self._wanted: dict[int, Target] = {}  # as Postgres said last
         self._failures: dict[int, int] = {}
         self._logging_in: dict[int, str] = {}  # and at which host
         self._woken: dict[int, float] = {}
         self._wake_due: dict[int, float] = {}
         self._pacing = Pacing()
         self._results: deque[Callable[[], object]] = deque()
+        self._tidy_at = NEVER
         self._stopped = False
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._reading, False)
@@ -70,15 +73,19 @@ class Loop:
         self._nudge()
 
     def run(self) -> None:
-        next_look = 0.0
+        next_look = next_tick = 0.0
         try:
             while not self._stopped:
                 now = self._clock()
                 if now >= next_look:
                     next_look = now + RECONCILE_SECONDS
                     self._look()
+                if now >= next_tick:  # not with every line that some server says: these go through all sockets
+                    next_tick = now + TICK
+                    self._keep_time(now)
+                    self._tidy(now)
                 self._log_in_ready(now)
-                self._keep_time(now)
+                self._wake_late(now)
                 self._read(self._selector.select(TICK))
                 while self._results:
                     self._results.popleft()()
@@ -120,10 +127,20 @@ class Loop:
                     self._want(line)
             except Dead:
                 self._lost(line)
+
+    def _wake_late(self, now: float) -> None:
         for account_id, at in list(self._wake_due.items()):
             if now >= at:
                 del self._wake_due[account_id]
                 self._wake(account_id, now)
+
+    def _tidy(self, now: float) -> None:
+        """Once, when logins have come to rest."""
+        if self._logging_in:
+            self._tidy_at = now + TIDY_SECONDS
+        elif now >= self._tidy_at:
+            self._tidy_at = NEVER
+            memory.give_back()
 
     def _lost(self, line: Line) -> None:
         if self._clock() - line.begun >= STEADY_SECONDS:
@@ -178,6 +195,9 @@ class Loop:
             log.warning("database away: %s", type(error).__name__)
             return
         wanted = future.result()
+        if wanted is self._wanted:
+            return
+        self._wanted = wanted
         for account_id, target in list(self._targets.items()):
             if wanted.get(account_id) != target:
                 del self._targets[account_id]
