@@ -8,7 +8,7 @@ from typing import Final
 from webmail.mime.charset import decode_text
 from webmail.mime.contentlines import LARGEST, Line, content_lines, is_quoted, plain
 
-__all__ = ["LARGEST", "MEDIA_TYPES", "Card", "read_cards"]
+__all__ = ["LARGEST", "MEDIA_TYPES", "Card", "is_address", "read_cards"]
 MEDIA_TYPES: Final = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
 MOST_CARDS = 10
 MOST_OF_A_KIND = 10
@@ -41,6 +41,12 @@ def read_cards(octets: bytes, charset: str = "utf-8") -> tuple[Card, ...]:
         return ()
 
 
+def is_address(text: str) -> bool:
+    """Whether it names one mailbox and could name nobody else's in a list."""
+    local, _at, domain = text.rpartition("@")
+    return bool(local and domain) and not any(c.isspace() or c in '<>,;:"()[]@\\' for c in local + domain)
+
+
 def _cards(octets: bytes, charset: str) -> Iterator[Card]:
     card: Card | None = None
     count = 0
@@ -59,14 +65,14 @@ def _cards(octets: bytes, charset: str) -> Iterator[Card]:
 
 
 def _take(card: Card, line: Line) -> None:
-    value = _decoded(line)
+    value = decoded(line)
     if line.name == "FN":
         card.name = plain(value, longest=_LONGEST)
     elif line.name == "N" and not card.name:
-        family, given = [*_components(value), "", ""][:2]
+        family, given = [*components(value), "", ""][:2]
         card.name = f"{given} {family}".strip()
     elif line.name == "ORG":
-        card.organisation = card.organisation or ", ".join(_components(value))
+        card.organisation = card.organisation or ", ".join(components(value))
     elif line.name in ("TITLE", "ROLE"):
         card.role = card.role or plain(value, longest=_LONGEST)
     elif line.name == "EMAIL":
@@ -74,7 +80,7 @@ def _take(card: Card, line: Line) -> None:
     elif line.name == "TEL":
         _add(card.numbers, plain(value.removeprefix("tel:"), longest=60))
     elif line.name == "ADR":
-        _add(card.addresses, ", ".join(_components(value)))
+        _add(card.addresses, ", ".join(components(value)))
 
 
 def _add(found: list[str], value: str) -> None:
@@ -82,13 +88,13 @@ def _add(found: list[str], value: str) -> None:
         found.append(value)
 
 
-def _components(value: str) -> list[str]:
+def components(value: str) -> list[str]:
     """What stands between semicolons, the empty left out."""
     parts = [plain(part, longest=_LONGEST) for part in _COMPONENT.findall(value[:2_000])]
     return [part for part in parts if part][:10]
 
 
-def _decoded(line: Line) -> str:
+def decoded(line: Line) -> str:
     """vCard 2.1 writes what is not ASCII as quoted-printable."""
     if not is_quoted(line):
         return line.value

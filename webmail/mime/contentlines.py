@@ -41,7 +41,7 @@ def content_lines(octets: bytes, charset: str = "utf-8", *, soft_breaks: bool = 
     for number, line in enumerate(_unfolded(text, soft_breaks=soft_breaks)):
         if number >= MOST_LINES:
             return
-        found = _line(line[:_LONGEST])
+        found = content_line(line[:_LONGEST])
         if found is not None:
             yield found
 
@@ -73,11 +73,12 @@ def _unfolded(text: str, *, soft_breaks: bool) -> Iterator[str]:
 
 
 def _begins_quoted(line: str) -> bool:
-    found = _line(line[:_LONGEST])
+    found = content_line(line[:_LONGEST])
     return found is not None and is_quoted(found)
 
 
-def _line(text: str) -> Line | None:
+def content_line(text: str) -> Line | None:
+    """One unfolded line; its value is the end of the text as it stands. None for what is no property."""
     name = _NAME.match(text)
     if name is None:
         return None
