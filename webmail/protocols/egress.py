@@ -80,7 +80,7 @@ def get(
     for hop in range(MOST_REDIRECTS + 1):
         target = parse(url)
         try:
-            found = _ask(target, accept, largest, ends, _detoured(target, detours), _in_time(resolver, ends))
+            found = _ask(target, accept, largest, ends, _detoured(target, detours), in_time(resolver, ends))
         except Unreachable:
             if hop:  # said of the server that was asked, it would be wrong
                 raise ConnectionLost("a redirect leads nowhere") from None
@@ -113,7 +113,7 @@ def post(
     if target.scheme != "https":
         raise HostNotAllowed("not https")
     try:
-        sock = _dialled(target, ends, _detoured(target, detours), _in_time(resolver, ends))
+        sock = _dialled(target, ends, _detoured(target, detours), in_time(resolver, ends))
     except MailServerError:
         raise
     except Exception as exc:
@@ -191,7 +191,7 @@ def _exchange(
 ) -> http.client.HTTPResponse:
     """The request written and the head of its answer read. Raises what http.client does."""
     connection = http.client.HTTPConnection(target.host, target.port)
-    connection.sock = _Channel(sock, ends)  # what http.client uses of a socket
+    connection.sock = Channel(sock, ends)  # what http.client uses of a socket
     connection.putrequest(method, target.path, skip_host=True, skip_accept_encoding=True)
     for name, value in fields:
         connection.putheader(name, value)
@@ -241,7 +241,7 @@ def _detoured(target: Target, detours: Detours) -> int | None:
     return detours.get(top) if top in RESERVED else None
 
 
-def _in_time(resolver: Resolver, ends: float) -> Resolver:
+def in_time(resolver: Resolver, ends: float) -> Resolver:
     """The resolver given up on when time is over: the system's has no end of its own."""
 
     def resolve(host: str, port: int) -> Sequence[str]:
@@ -261,7 +261,7 @@ def _in_time(resolver: Resolver, ends: float) -> Resolver:
     return resolve
 
 
-class _Channel:
+class Channel:
     """What http.client needs of a socket, with one end of time for all reads together."""
 
     def __init__(self, sock: socket.socket, ends: float) -> None:
