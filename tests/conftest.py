@@ -11,6 +11,7 @@ settings.load_profile("mailroom")
 
 pytest_plugins = [
     "tests.support.servers",
+    "tests.support.radicale",
     "tests.support.workers",
     "tests.support.clock",
     "tests.support.live",

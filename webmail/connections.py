@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Protocol, TypeVar
 
-from accounts.models import MailAccount, MailServer
+from django.db.models import Q
+
+from accounts.models import CardServer, MailAccount, MailServer
 from accounts.services import credentials
 from webmail import budget, tokens
 from webmail.budget import Busy, Slot, Use
-from webmail.protocols import imap, pop3
+from webmail.protocols import carddav, dav, imap, pop3
 from webmail.protocols.errors import AuthenticationFailed, TooManyConnections
 from webmail.protocols.net import Credential, Endpoint, Secret
 
@@ -55,6 +57,43 @@ def open_imap(account: MailAccount, use: Use = Use.SYNC) -> imap.Session:
 def open_pop3(account: MailAccount) -> pop3.Session:
     """The same. Raises MailServerError."""
     return _within_budget(account, Use.SYNC, partial(pop3.connect, endpoint(account.incoming)))
+
+
+@contextmanager
+def open_cards(server: CardServer) -> Iterator[carddav.Client]:
+    """A client of an address book server, which connects as it needs to. Raises MailServerError, SealBroken."""
+    credential = _credential(server.username, credentials.card_password(server))
+    with dav.Session(partial(_card_endpoint, server), credential) as session:
+        yield carddav.Client(session)
+
+
+def _card_endpoint(server: CardServer, host: str, port: int) -> Endpoint:
+    """Public addresses on usual ports; others where an administrator named the server (CardDAV among mail servers)."""
+    named = MailServer.objects.filter(
+        Q(organisation=server.user.organisation_id) | Q(organisation=None),
+        protocol=MailServer.Protocol.DAV,
+        host=host,
+        port=port,
+        trusted=True,
+    ).first()
+    return (
+        Endpoint(host, port, "tls")
+        if named is None
+        else Endpoint(host, port, "tls", allow_private=True, ca_pem=named.ca_certificates)
+    )
+
+
+def card_places(server: CardServer) -> tuple[str, ...]:
+    """Where to look for its address books: what an administrator named for the domain, else what was typed."""
+    domain = server.address.rpartition("@")[2].strip().lower()
+    named = MailServer.objects.filter(
+        Q(organisation=server.user.organisation_id) | Q(organisation=None),
+        protocol=MailServer.Protocol.DAV,
+        domains__contains=[domain],
+    ).first()
+    if named is None:
+        return carddav.candidates(server.address)
+    return carddav.candidates(f"https://{named.host}:{named.port}/")
 
 
 @contextmanager

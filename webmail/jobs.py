@@ -27,6 +27,7 @@ class Job(StrEnum):
     BULK = "webmail.bulk"
     FETCH_IMAGE = "webmail.fetch_image"
     UNSUBSCRIBE = "webmail.unsubscribe"
+    SYNC_CARDS = "webmail.sync_cards"
 
 
 QUEUES = {
@@ -41,6 +42,7 @@ QUEUES = {
     Job.BULK: "interactive",
     Job.FETCH_IMAGE: "images",
     Job.UNSUBSCRIBE: "images",  # the one queue whose workers connect to web servers
+    Job.SYNC_CARDS: "images",
 }
 
 LASTS = {Job.FETCH_IMAGE: 120}  # seconds in which a job has to begin, or nobody waits for it any more

@@ -26,7 +26,7 @@ def channel(user_id: int) -> str:
 
 def publish(user_id: int, kind: str, **ids: int | str) -> None:
     """Tells the person's open pages: kind is mailbox | message | account | outbox | sent |
-    action; ids say which."""
+    action | cards; ids say which."""
     payload: dict[str, Any] = {"kind": kind, **ids}
     try:
         connection().publish(channel(user_id), json.dumps(payload))

@@ -19,6 +19,7 @@ class MailServer(models.Model):
         IMAP = "imap", "IMAP"
         POP3 = "pop3", "POP3"
         SMTP = "smtp", "SMTP"
+        DAV = "dav", "CardDAV"
 
     class Security(models.TextChoices):
         TLS = "tls", _("TLS from the first byte")

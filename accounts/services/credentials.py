@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import crypto
-from accounts.models import Credential, MailAccount, OAuthProvider
+from accounts.models import CardServer, Credential, MailAccount, OAuthProvider
 
 RENEW_EARLY = 600  # seconds before its end that a token is replaced; some servers refuse one that ends soon
 _NO_TOKENS: dict[str, Any] = {
@@ -118,6 +118,26 @@ def client_secret(provider: OAuthProvider) -> str:
         return ""
     place, key_place = _provider_place(provider, "sealed_secret"), _provider_place(provider, "data_key")
     return crypto.open_sealed(key_ring(), provider.data_key, provider.sealed_secret, place, key_place=key_place)
+
+
+def store_card_password(server: CardServer, password: str) -> None:
+    """Seals the password of an address book server on its row, which is saved already, under a new data key."""
+    ring, key_place = key_ring(), _card_place(server, "data_key")
+    data_key = crypto.new_data_key(ring, key_place)
+    sealed = crypto.seal(ring, data_key, password, _card_place(server, "sealed"), key_place=key_place)
+    now = timezone.now()
+    CardServer.objects.filter(pk=server.pk).update(data_key=data_key, sealed=sealed, changed_at=now)
+    server.data_key, server.sealed, server.changed_at = data_key, sealed, now
+
+
+def card_password(server: CardServer) -> str:
+    """Raises crypto.SealBroken."""
+    place, key_place = _card_place(server, "sealed"), _card_place(server, "data_key")
+    return crypto.open_sealed(key_ring(), server.data_key, server.sealed, place, key_place=key_place)
+
+
+def _card_place(server: CardServer, field: str) -> crypto.Place:
+    return crypto.Place(table="accounts_cardserver", row=str(server.pk), field=field, tenant=str(server.user_id))
 
 
 def incoming(account: MailAccount) -> tuple[str, str]:

@@ -34,7 +34,7 @@ function connect(address) {
   const source = new EventSource(address);
   let dropped = false;
   const hear = (kind) => source.addEventListener(kind, (event) => soon(`mailroom:${kind}`, JSON.parse(event.data || "{}")));
-  ["mailbox", "account", "outbox", "action"].forEach(hear);
+  ["mailbox", "account", "outbox", "action", "cards"].forEach(hear);
   // somebody waits for this one
   source.addEventListener("message", (event) => htmx.trigger(document.body, "mailroom:message", JSON.parse(event.data || "{}")));
   // the server listens from now on: what happened before may have been missed

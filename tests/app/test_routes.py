@@ -12,7 +12,7 @@ from django.core import signing
 from django.test import Client
 from django.urls import URLPattern, reverse
 
-from accounts.models import OAuthProvider
+from accounts.models import CardServer, OAuthProvider
 from tests import factories
 from webmail import urls
 from webmail.models import (
@@ -58,6 +58,10 @@ def a_template(who: Somebody) -> TextTemplate:
 
 def a_group(who: Somebody) -> ContactGroup:
     return ContactGroup.objects.create(user=who.user, name=str(uuid.uuid4()))
+
+
+def a_card_server(who: Somebody) -> CardServer:
+    return CardServer.objects.create(user=who.user, address="dav.example", username="a")
 
 
 def an_upload(who: Somebody) -> Upload:
@@ -120,6 +124,10 @@ OWNED: dict[str, Arguments] = {
     "template_remove": lambda a: [a_template(a).pk],
     "template_restore": lambda a: [a_template(a).pk],
     "template_filled": lambda a: [a_template(a).pk],
+    "contact_crossed": lambda a: [a_contact(a).pk],
+    "address_book": lambda a: [a_card_server(a).pk],
+    "address_book_remove": lambda a: [a_card_server(a).pk],
+    "address_book_do": lambda a: [a_card_server(a).pk, "sync"],
     "contact_apart": lambda a: [a_contact(a).pk],
     "contact_group": lambda a: [a_group(a).pk],
     "contact_group_back": lambda a: [a_group(a).pk],
@@ -147,6 +155,8 @@ OWN = {"home", "unified", "starred", "search", "act", "live", "signout", "compos
     "contact_new",
     "contacts_do",
     "contacts_import",
+    "address_books",
+    "address_book_add",
     "templates",
     "template_new",
     "contacts_vcf",

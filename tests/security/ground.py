@@ -17,11 +17,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounts.admin.intents import BY_MODEL
-from accounts.models import AuditEvent, Identity, MailAccount, MailServer, OAuthProvider, Organisation, User
+from accounts.models import AuditEvent, CardServer, Identity, MailAccount, MailServer, OAuthProvider, Organisation, User
 from tests import factories
 from webmail import storage
 from webmail.models import (
     Action,
+    CardBook,
+    CardLink,
     Contact,
     ContactGroup,
     Correspondent,
@@ -222,6 +224,25 @@ def _contact(user: User, mark: str) -> None:
     contact = Contact.objects.create(user=user, uid=str(uuid.uuid4()), sort=mark[:200], search=mark, **words, **lists)
     TextTemplate.objects.create(user=user, name=mark[:100], subject=mark[:500], html=mark)
     contact.groups.add(ContactGroup.objects.create(user=user, name=mark[:100]))
+    _address_book(contact, mark)
+
+
+def _address_book(contact: Contact, mark: str) -> None:
+    """A server in trouble with an address book, in which the contact was changed on both sides and is refused."""
+    server = CardServer.objects.create(
+        user=contact.user,
+        address=mark[:1000],
+        username=mark[:254],
+        state="failing",
+        error_code="refused",
+        server_line=mark[:500],
+        next_run_at=timezone.now() + timedelta(days=1),
+    )
+    book = CardBook.objects.create(server=server, url="https://dav.example/", name=mark[:200], chosen=True)
+    crossed = {"kind": "both", "fields": {"role": [mark, mark]}}
+    CardLink.objects.create(
+        book=book, contact=contact, href="/a.vcf", card=mark, problem=mark[:500], crossed=crossed, vanished=True
+    )
 
 
 def _action(user: User) -> Action:
@@ -289,6 +310,7 @@ def _values(route: Route, name: str, of: World) -> list[str]:
         "action_id": [of.action.pk],
         "draft_id": [of.draft.pk],
         "contact_id": contacts,
+        "server_id": list(CardServer.objects.filter(user=of.user).values_list("pk", flat=True)),
         "group_id": list(ContactGroup.objects.filter(user=of.user).values_list("pk", flat=True)),
         "template_id": list(TextTemplate.objects.filter(user=of.user).values_list("pk", flat=True)),
         "ids": [".".join(str(pk) for pk in contacts)],

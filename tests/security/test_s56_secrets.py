@@ -138,6 +138,7 @@ def test_s56_a_password_that_no_server_could_take(
 
 FORMS: dict[str, list[str]] = {
     "account_add": ["password", "outgoing_password"],
+    "address_book_add": ["password"],
     "account_password": ["password", "outgoing_password"],
     "account": ["password"],
     "password": ["old_password", "new_password1", "new_password2"],

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -68,8 +69,10 @@ class ContactForm(forms.Form):
         queryset=ContactGroup.objects.none(), label=_("Groups"), required=False, widget=forms.CheckboxSelectMultiple
     )
     notes = BodyField(label=_("Notes"), max_length=10_000, widget=forms.Textarea(attrs={"rows": 3}))
+    seen = LineField(required=False, max_length=40, widget=forms.HiddenInput)  # the contact as the form showed it
 
     def __init__(self, data: Any = None, *, user: User, contact: Contact | None = None, initial: Any = None) -> None:
+        self.contact = contact
         super().__init__(data, initial=initial or (_shown(contact) if contact else None))
         choice = self.fields["groups"]
         assert isinstance(choice, forms.ModelMultipleChoiceField)
@@ -81,10 +84,18 @@ class ContactForm(forms.Form):
         cleaned = super().clean() or {}
         if not self.errors and not any(cleaned.get(name) for name in ("name", "mails", "numbers", "organisation")):
             self.add_error("name", _("Give a name, an address or a number."))
+        seen = cleaned.get("seen")
+        if self.contact is not None and seen and seen != version(self.contact):
+            if isinstance(self.data, QueryDict):
+                self.data = self.data.copy()
+                self.data["seen"] = version(self.contact)  # saving once more is meant
+            was = _("It was changed meanwhile, on its server or in another window, and now says “%s”.")
+            self.add_error(None, was % _in_words(self.contact))
+            self.add_error(None, _("Nothing is saved yet. Save again to keep what is below."))
         return cleaned
 
     def details(self) -> Details:
-        values = {name: value for name, value in self.cleaned_data.items() if name != "groups"}
+        values = {name: value for name, value in self.cleaned_data.items() if name not in ("groups", "seen")}
         return Details(**values, groups=list(self.cleaned_data.get("groups", [])) if "groups" in self.fields else None)
 
 
@@ -104,7 +115,16 @@ class ImportForm(forms.Form):
         return file
 
 
+def version(contact: Contact) -> str:
+    return contact.changed_at.isoformat()
+
+
+def _in_words(contact: Contact) -> str:
+    lists = (*contact.mails, *contact.numbers, *contact.addresses)
+    return ", ".join(filter(None, (contact.name, contact.role, contact.organisation, *lists, contact.notes)))[:1_000]
+
+
 def _shown(contact: Contact) -> dict[str, Any]:
     lists = {name: "\n".join(getattr(contact, name)) for name in ("mails", "numbers", "addresses")}
     words = {name: getattr(contact, name) for name in ("name", "organisation", "role", "notes")}
-    return lists | words | {"groups": [group.pk for group in contact.groups.all()]}
+    return lists | words | {"seen": version(contact), "groups": [group.pk for group in contact.groups.all()]}

@@ -8,6 +8,7 @@ is its content once per account; ``Thread`` and ``MailboxThread`` are summaries 
 from .body import MessageBody
 from .bulk import BulkJob
 from .calendar_notice import CalendarNotice
+from .card_book import CardBook, CardLink
 from .contact import Contact, ContactGroup
 from .correspondent import Correspondent
 from .draft import Draft, Upload
@@ -30,6 +31,8 @@ __all__ = [
     "Action",
     "BulkJob",
     "CalendarNotice",
+    "CardBook",
+    "CardLink",
     "Contact",
     "ContactGroup",
     "Correspondent",

@@ -1,7 +1,13 @@
+import re
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from accounts.models import User
+from webmail.search import normalise
+
+_APART = re.compile(r"[@._+-]+")
+MOST = 20_000  # contacts of one person
 
 
 class ContactGroup(models.Model):
@@ -57,3 +63,10 @@ class Contact(models.Model):
     @property
     def shown_name(self) -> str:
         return self.name or (self.mails[0] if self.mails else self.organisation)
+
+    def index(self) -> None:
+        """What the list is ordered by and found by, from what the contact says now."""
+        parts = (f"{_APART.sub(' ', mail)} {mail.rpartition('@')[2]}" for mail in self.mails)
+        words = (self.name, self.organisation, *self.mails, *parts, *self.numbers)
+        self.search = normalise(" ".join(words))[:4_000]
+        self.sort = normalise(self.shown_name)[:200]

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404
 
-from accounts.models import Identity, MailAccount, OAuthProvider, User
+from accounts.models import CardServer, Identity, MailAccount, OAuthProvider, User
 from webmail.models import (
     Action,
     Contact,
@@ -152,6 +152,12 @@ def contact_groups(user: User) -> QuerySet[ContactGroup]:
 
 def contact_group(user: User, group_id: int) -> ContactGroup:
     return _one(contact_groups(user), pk=group_id)
+
+
+def card_server(user: User, server_id: int, *, removed: bool = False) -> CardServer:
+    """One of the person's address book servers; ``removed``: one that was disconnected a moment ago."""
+    scope = CardServer.objects.filter(user=user, removed_at__isnull=not removed)
+    return _one(scope.select_related("user"), pk=server_id)
 
 
 def text_template(user: User, template_id: int) -> TextTemplate:

@@ -1,6 +1,5 @@
 """The address book: kept, merged, taken apart again, brought in from files. Every change can be taken back."""
 
-import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +8,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from webmail.mime.contact_cards import Card
+from webmail.mime.contact_cards import Card, is_address
 from webmail.models import Contact, ContactGroup
-from webmail.search import normalise
+from webmail.models import contact as rows
 
-_APART = re.compile(r"[@._+-]+")
-MOST = 20_000  # contacts of one person
+from . import card_servers
+
+MOST = rows.MOST
 _LONGEST_NOTES = 9_000  # to which an import still adds
 VALUES = ("name", "organisation", "role", "mails", "numbers", "addresses", "notes")
 LISTS = ("mails", "numbers", "addresses")
@@ -57,19 +57,25 @@ def save(user: User, details: Details, contact: Contact | None = None) -> Contac
     for name in VALUES:
         value = getattr(details, name)
         setattr(contact, name, list(value) if name in LISTS else value)
-    _index(contact)
+    contact.index()
     contact.save()
     if details.groups is not None:
         contact.groups.set(details.groups)
+    card_servers.changed(user.pk)
     return contact
 
 
 def remove(contacts: Iterable[Contact]) -> int:
-    return Contact.objects.filter(pk__in=[one.pk for one in contacts]).update(removed_at=timezone.now())
+    """All of one person."""
+    chosen, now = list(contacts), timezone.now()
+    for user_id in {one.user_id for one in chosen}:
+        card_servers.changed(user_id, removed=True)
+    return Contact.objects.filter(pk__in=[one.pk for one in chosen]).update(removed_at=now, changed_at=now)
 
 
 def restore(user: User, ids: Iterable[int]) -> int:
-    return Contact.objects.filter(user=user, pk__in=list(ids)).update(removed_at=None)
+    card_servers.changed(user.pk)
+    return Contact.objects.filter(user=user, pk__in=list(ids)).update(removed_at=None, changed_at=timezone.now())
 
 
 @transaction.atomic
@@ -93,9 +99,10 @@ def merge(contacts: Sequence[Contact]) -> Contact | None:
         first.groups.add(*other.groups.all())
     gained = [pk for pk in first.groups.values_list("pk", flat=True) if pk not in had]
     first.merged = {"before": before, "ids": [other.pk for other in others], "groups": gained}
-    _index(first)
+    first.index()
     first.save()
     remove(others)
+    card_servers.changed(first.user_id)
     return first
 
 
@@ -117,7 +124,7 @@ def take_apart(contact: Contact) -> bool:
     restore(contact.user, contact.merged["ids"])
     contact.groups.remove(*contact.merged.get("groups", ()))
     contact.merged = {}
-    _index(contact)
+    contact.index()
     contact.save()
     return True
 
@@ -141,12 +148,13 @@ def bring_in(user: User, cards: Iterable[Card]) -> Brought:
             brought.changed += int(changed and contact.pk is not None)
             brought.same += int(not changed)
         known.update({mail.lower(): contact for mail in contact.mails})
-        _index(contact)
+        contact.index()
         if changed and contact.pk is not None:
             contact.changed_at = timezone.now()
             gained[contact.pk] = contact
     _room(user, len(fresh))
     Contact.objects.bulk_update(gained.values(), [*VALUES, "sort", "search", "changed_at"], batch_size=500)
+    card_servers.changed(user.pk)
     brought.made = [one.pk for one in Contact.objects.bulk_create(fresh)]
     return brought
 
@@ -180,29 +188,17 @@ def _take(contact: Contact, card: Card) -> bool:
     for name in ("name", "organisation", "role"):
         setattr(contact, name, (getattr(contact, name) or getattr(card, name))[:200])
     for name, longest in (("mails", 320), ("numbers", 60), ("addresses", 300)):
-        more = [value[:longest] for value in getattr(card, name) if name != "mails" or _is_address(value)]
+        more = [value[:longest] for value in getattr(card, name) if name != "mails" or is_address(value)]
         setattr(contact, name, _joined(getattr(contact, name), more)[:20])
     for value in card.mails:  # what is none is kept, but never written to: it could name other people
-        if not _is_address(value) and value not in contact.notes and len(contact.notes) < _LONGEST_NOTES:
+        if not is_address(value) and value not in contact.notes and len(contact.notes) < _LONGEST_NOTES:
             contact.notes = "\n".join(filter(None, (contact.notes, value)))
     return before != [getattr(contact, name) for name in VALUES]
-
-
-def _is_address(text: str) -> bool:
-    local, _at, domain = text.rpartition("@")
-    return bool(local and domain) and not any(c.isspace() or c in '<>,;:"()[]@\\' for c in local + domain)
 
 
 def _joined(one: Sequence[str], other: Sequence[str]) -> list[str]:
     found = {value.lower(): value for value in reversed([*one, *other])}
     return list(reversed(found.values())) if len(found) < len(one) + len(other) else [*one, *other]
-
-
-def _index(contact: Contact) -> None:
-    parts = (f"{_APART.sub(' ', mail)} {mail.rpartition('@')[2]}" for mail in contact.mails)
-    words = (contact.name, contact.organisation, *contact.mails, *parts, *contact.numbers)
-    contact.search = normalise(" ".join(words))[:4_000]
-    contact.sort = normalise(contact.shown_name)[:200]
 
 
 def _room(user: User, more: int) -> None:

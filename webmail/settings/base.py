@@ -174,6 +174,8 @@ MAILROOM: dict[str, Any] = {
     "POLL_OPEN_SECONDS": 60,  # somebody has a page of the account open
     "POLL_ACTIVE_SECONDS": 300,  # its owner came by today
     "POLL_IDLE_SECONDS": 1800,
+    "CARDS_ACTIVE_SECONDS": 900,  # address book servers of somebody who came by today
+    "CARDS_IDLE_SECONDS": 3600,
     "UNDO_SEND_SECONDS": 10,
     "LIST_PAGE": 50,
     "UPLOAD_MAX_BYTES": 150 * 2**20,

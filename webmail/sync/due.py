@@ -38,6 +38,26 @@ RETURNING id
 """
 
 
+_CLAIM_CARDS = """
+UPDATE accounts_cardserver SET queued_at = now() WHERE id IN (
+    SELECT s.id FROM accounts_cardserver s
+    JOIN accounts_user u ON u.id = s.user_id AND u.is_active
+    LEFT JOIN accounts_organisation o ON o.id = u.organisation_id
+    WHERE s.removed_at IS NULL AND s.next_run_at <= now() AND s.state <> 'refused' AND o.suspended_at IS NULL
+      AND (s.lease_expires_at IS NULL OR s.lease_expires_at < now())
+      AND (s.queued_at IS NULL OR s.queued_at < now() - make_interval(secs => %s))
+    ORDER BY s.next_run_at LIMIT %s FOR UPDATE OF s SKIP LOCKED)
+RETURNING id
+"""
+
+
+def claim_card_servers() -> list[int]:
+    """Address book servers to sync now; claimed as accounts are."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_CLAIM_CARDS, [CLAIM_LASTS.total_seconds(), AT_ONCE])
+        return [row[0] for row in cursor.fetchall()]
+
+
 def claim_accounts() -> list[int]:
     """Accounts to sync now; each is given out once a minute at most until a worker takes it."""
     with transaction.atomic(), connection.cursor() as cursor:
@@ -146,6 +166,8 @@ def dispatch(repeats: Repeats, *, put: Enqueue = enqueue) -> int:
     count = 0
     for account_id in claim_accounts():
         count += put(Job.SYNC_ACCOUNT, account_id)
+    for server_id in claim_card_servers():
+        count += put(Job.SYNC_CARDS, server_id)
     for job, ids in (
         (Job.SEND, due_outgoing()),
         (Job.FILE_SENT, due_filings()),

@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.models import CardServer
 from webmail.models import Action, Message, RemoteOp
 from webmail.models.summaries import refresh_lines, refresh_threads
 from webmail.sync import remote_images
@@ -46,7 +47,7 @@ DELETE FROM webmail_remoteop WHERE id IN (
 
 def purge() -> int:
     """Deletes what is due; returns how many rows went."""
-    gone = _stranded()
+    gone = _stranded() + _card_servers()
     while removed := _tombstones() + _operations() + _actions() + remote_images.purge():
         gone += removed
     return gone
@@ -62,6 +63,12 @@ def _stranded() -> int:
     refresh_lines({row[0] for row in rows}, threads)
     refresh_threads(threads)
     return len(rows)
+
+
+def _card_servers() -> int:
+    """Disconnected an hour ago: their passwords go too."""
+    old = CardServer.objects.filter(removed_at__lt=timezone.now() - timedelta(hours=1))
+    return old.delete()[1].get("accounts.CardServer", 0)
 
 
 @transaction.atomic

@@ -19,7 +19,7 @@ from webmail.forms.contacts import ContactForm, GroupForm, ImportForm
 from webmail.mime.contact_tables import NoTable, read_table, write_table
 from webmail.mime.vcards import Entry, split_cards, write_cards
 from webmail.models import Contact, ContactGroup
-from webmail.queries import access, composing
+from webmail.queries import access, card_servers, composing
 from webmail.queries import contacts as reading
 from webmail.queries.nav import nav
 from webmail.services import contacts
@@ -76,6 +76,8 @@ def contact(request: HttpRequest, contact_id: int = 0) -> HttpResponse:
             messages.success(request, _("Saved") if known else _("%s is in your contacts") % kept.shown_name)
             return HttpResponseRedirect(reverse("mail:contacts"))
     context = _frame(user, form=form, contact=known)
+    if known is not None:
+        context |= {"book": card_servers.book_of(known), "crossed": card_servers.crossed_of(known)}
     return render(request, "contacts/contact.html", context, status=422 if form.is_bound else 200)
 
 
