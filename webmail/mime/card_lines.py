@@ -102,18 +102,18 @@ def _properties(card: str) -> list[_Property]:
 
 
 def _logical_lines(card: str) -> Iterator[str]:
-    """Lines with what continues them, line ends within as CRLF; empty ones are left out."""
+    """Lines with what continues them, line ends within as CRLF; those that are wholly empty are left out."""
     held: list[str] = []
     soft = False
     for line in card.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         if held and (line[:1] in (" ", "\t") or soft):
             held.append(line)
         else:
-            if held:
+            if any(held):
                 yield "\r\n".join(held)
-            held = [line] if line.strip() else []
+            held = [line]
         soft = bool(held) and line[-1:] == "=" and "QUOTED-PRINTABLE" in held[0][:300].upper()
-    if held:
+    if any(held):
         yield "\r\n".join(held)
 
 
@@ -177,6 +177,16 @@ def _listed(props: Sequence[_Property], kind: str) -> list[tuple[str, _Property]
         if value and value not in found:
             found[value] = one
     return list(found.items())
+
+
+def _repeated(props: Sequence[_Property], kind: str, lines: Mapping[str, _Property], going: set[str]) -> set[int]:
+    """The lines that say once more what is going, by their ids."""
+    again = [one for one in props if _KINDS.get(one.name) == kind and one.line is not None]
+    return {
+        id(one)
+        for one in again
+        if one.line is not None and (value := _one_value(kind, decoded(one.line))) in going and one is not lines[value]
+    }
 
 
 def _one_value(kind: str, value: str) -> str:
@@ -302,6 +312,8 @@ def _set_list(props: list[_Property], kind: str, wanted: Sequence[str], *, four:
         else:
             result.append(_fresh(kind, value, four=four))
         fresh.remove(value)
+    said_twice = _repeated(props, kind, lines, {value for value in values if value not in wanted})
+    props[:] = [one for one in props if id(one) not in said_twice]
     old = [id(one) for _, one in listed]
     slots = [number for number, one in enumerate(props) if id(one) in old]
     kept = {one.group for one in result if one.group}

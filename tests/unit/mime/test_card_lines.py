@@ -142,3 +142,16 @@ def test_any_text_can_be_read_and_edited(lines: list[str], name: str) -> None:
         for name in FIELDS
         if name in ("numbers", "addresses", "role") and getattr(after, name) != getattr(said, name)
     ] == []
+
+
+def test_what_is_said_twice_goes_with_the_first() -> None:
+    card = CARD.replace("END:VCARD", "EMAIL;TYPE=HOME:amara@pier4.example\r\nEND:VCARD")
+    assert read_values(card) == SAID
+    assert read_values(edited(card, but(SAID, mails=("a@home.example",)))).mails == ("a@home.example",)
+
+
+def test_a_fold_after_an_empty_line_becomes_no_part_of_another() -> None:
+    card = "BEGIN:VCARD\r\nFN:A\r\nTITLE:Head\r\n\r\n of state\r\nEND:VCARD\r\n"
+    assert edited(card, but(read_values(card), name="B")) == card.replace("FN:A", "FN:B").replace(
+        "END", "N:B;;;;\r\nEND"
+    )
