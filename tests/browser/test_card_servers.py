@@ -15,7 +15,7 @@ from tests.support.live import Live
 from tests.support.loopback import PASSWORD
 from tests.support.radicale import Radicale, card
 from webmail.models import CardBook, CardLink, Contact
-from webmail.services import card_servers, contacts
+from webmail.services import contacts
 from webmail.services.contacts import Details
 
 __all__ = ["maren"]
@@ -39,7 +39,7 @@ def test_a_server_is_connected_chosen_from_and_followed(
     page.get_by_role("button", name="Connect").click()
     expect(page.locator("#book-state")).to_contain_text("Choose what to keep the same", timeout=20_000)
     page.get_by_role("link", name="Choose address books").click()
-    page.get_by_label("Contacts", exact=True).check()
+    page.get_by_role("checkbox", name="Contacts").check()
     page.get_by_label("New contacts go to").select_option(label="Contacts")
     axe(page)
     page.get_by_role("button", name="Save").click()
@@ -98,17 +98,13 @@ def test_every_state_is_shown_in_order_at_any_width(
 def busy(user: User) -> CardServer:
     """A server with everything there is to say, and another in trouble; no worker looks at them."""
     later = timezone.now() + timedelta(days=1)
-    columns = {"state": "working", "last_sync_at": timezone.now(), "next_run_at": later}
-    server = card_servers.connect(
-        user, address="https://cloud.harbourlane.example/dav/", username="maren", password="x"
-    )
-    broken = card_servers.connect(
-        user, address="maren@contacts.example", username="maren@contacts.example", password="x"
-    )
-    CardServer.objects.filter(pk=server.pk).update(**columns)
+    columns: dict[str, Any] = {"state": "working", "last_sync_at": timezone.now(), "next_run_at": later}
+    place = "https://cloud.harbourlane.example/dav/"
+    server = CardServer.objects.create(user=user, address=place, username="maren", **columns)
     line = "401 Unauthorized"
-    trouble = {"state": "refused", "error_code": "auth", "server_line": line, "refused_logins": 3, "next_run_at": later}
-    CardServer.objects.filter(pk=broken.pk).update(**trouble)
+    trouble: dict[str, Any] = {"state": "refused", "error_code": "auth", "server_line": line, "refused_logins": 3}
+    broken = "maren@contacts.example"
+    CardServer.objects.create(user=user, address=broken, username=broken, **trouble)
     book = CardBook.objects.create(
         server=server, url="https://cloud.harbourlane.example/dav/b/", name="Contacts", chosen=True, takes_new=True
     )

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.models import CardServer
 from webmail.models import CardBook
@@ -56,6 +57,7 @@ class SignInForm(forms.Form):
         super().__init__(data, initial={"address": server.address, "username": server.username} if server else None)
         if fixed:  # what was found there belongs to that address
             del self.fields["address"]
+            self.fields["username"].required, self.fields["username"].help_text = True, ""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -73,10 +75,13 @@ class BooksForm(forms.Form):
     """Which address books are followed, and which one takes what is made here."""
 
     books = forms.TypedMultipleChoiceField(
-        label=_("Address books"), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
+        label=_("Address books"),
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "check"}),
     )
-    takes_new = forms.TypedChoiceField(label=_("New contacts go to"), coerce=int, empty_value=None, required=False)
-    also_here = forms.BooleanField(label=_("Put the contacts that are only here there too"), required=False)
+    takes_new = forms.TypedChoiceField(label=_("New contacts go to"), coerce=int)
+    also_here = forms.BooleanField(required=False)
 
     def __init__(self, data: Any = None, *, books: list[CardBook], only_here: int) -> None:
         super().__init__(data)
@@ -86,16 +91,22 @@ class BooksForm(forms.Form):
         assert isinstance(takes, forms.TypedChoiceField)
         chosen.choices = names
         takes.choices = [
-            ("", _("Mailroom only")),
+            (0, _("Mailroom only")),
             *(one for one, book in zip(names, books, strict=True) if book.writable),
         ]
         first = not any(book.chosen for book in books)  # a suggestion: one book is meant to be used
         self.initial = {
             "books": [book.pk for book in books if book.chosen or (first and len(books) == 1)],
-            "takes_new": next((book.pk for book in books if book.takes_new), ""),
+            "takes_new": next((book.pk for book in books if book.takes_new), 0),
         }
         if first and len(books) == 1 and books[0].writable:
             self.initial["takes_new"] = books[0].pk
+        words = ngettext(
+            "Put the contact that is in Mailroom only there too",
+            "Put the %d contacts that are in Mailroom only there too",
+            only_here,
+        )
+        self.fields["also_here"].label = words % only_here if "%d" in words else words
         if not only_here:
             del self.fields["also_here"]
 

@@ -251,7 +251,7 @@ _TROUBLE: dict[str, tuple[Promise, Promise]] = {
     "auth": (
         gettext_lazy("%(host)s refused the password"),
         gettext_lazy(
-            "Sign in again below. Many providers need an app password, and a user name that is not the e-mail address. "
+            "Sign in again. Many providers need an app password, and a user name that is not the e-mail address. "
             "After three refusals Mailroom stops, so that the server does not lock you out."
         ),
     ),
@@ -292,7 +292,7 @@ _TROUBLE: dict[str, tuple[Promise, Promise]] = {
     ),
     "seal": (
         gettext_lazy("The stored password for %(host)s does not open"),
-        gettext_lazy("Sign in again below, or ask your administrator: the key that sealed it is not loaded."),
+        gettext_lazy("Sign in again, or ask your administrator: the key that sealed it is not loaded."),
     ),
     "refused": (
         gettext_lazy("%(host)s refused what was asked for"),

@@ -79,7 +79,7 @@ def _saved(request: HttpRequest, found: CardServer, books: BooksForm, sign_in: S
     if books.is_bound and books.is_valid():
         typed = books.cleaned_data
         also_here = bool(typed.get("also_here"))
-        card_servers.choose(found, typed["books"], takes_new=typed["takes_new"], also_here=also_here)
+        card_servers.choose(found, typed["books"], takes_new=typed["takes_new"] or None, also_here=also_here)
         messages.success(request, _("Saved"))
         return True
     if sign_in.is_bound and sign_in.is_valid():
