@@ -24,6 +24,7 @@ class Job(StrEnum):
     SEND = "webmail.send"
     FILE_SENT = "webmail.file_sent"
     SAVE_DRAFT = "webmail.save_draft"
+    REMIND = "webmail.remind"
     BULK = "webmail.bulk"
     FETCH_IMAGE = "webmail.fetch_image"
     UNSUBSCRIBE = "webmail.unsubscribe"
@@ -39,6 +40,7 @@ QUEUES = {
     Job.SEND: "send",
     Job.FILE_SENT: "send",
     Job.SAVE_DRAFT: "send",
+    Job.REMIND: "send",
     Job.BULK: "interactive",
     Job.FETCH_IMAGE: "images",
     Job.UNSUBSCRIBE: "images",  # the one queue whose workers connect to web servers

@@ -79,6 +79,7 @@ class MailServer(models.Model):
     )
     host_cap = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)  # learnt from a refusal
     host_cap_at = models.DateTimeField(null=True, blank=True, editable=False)
+    message_limit = models.BigIntegerField(null=True, blank=True, editable=False)  # octets, SIZE of EHLO (RFC 1870)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

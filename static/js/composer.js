@@ -1,5 +1,6 @@
 // Opens composers: from links, from other behaviours, after a crash. What a composer does comes when the first opens.
 import { all, one, words } from "./page.js";
+import { takeShared } from "./sharing.js";
 import { toast } from "./toasts.js";
 
 const place = one("#composers");
@@ -78,7 +79,9 @@ async function enhance() {
   const element = one("[data-composer].whole");
   if (!element) return;
   const { Composer } = await import("./composer_window.js");
-  new Composer(element, {});
+  const composer = new Composer(element, {});
+  const shared = await takeShared().catch(() => null);
+  if (shared) composer.takeUp(shared);
 }
 
 /** Fields for people outside of a composer. */

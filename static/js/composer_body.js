@@ -92,6 +92,13 @@ export class Body {
     else this.ready.then(() => this.port.postMessage({ kind: "put", html }));
   }
 
+  /** Words of another app where the cursor stands: text, whatever is in them. */
+  putText(text) {
+    if (!text) return;
+    const lines = text.split("\n").map((line) => Object.assign(document.createElement("div"), { textContent: line }));
+    this.put(lines.map((line) => (line.textContent ? line.outerHTML : "<div><br></div>")).join(""));
+  }
+
   insertPicture(cid, file) {
     this.port.postMessage({ kind: "insert", cid, blob: file, name: file.name });
   }

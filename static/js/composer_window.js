@@ -10,7 +10,7 @@ const KEEP_AFTER_MS = 400;
 const RETRY_MS = 8000;
 const HEADERS = ["to", "cc", "bcc", "subject"];
 const MANY = 20; // people in To and Cc, above which a person is asked whether they may see each other
-const KEPT = ["draft", "revision", "mode", "original", "identity", "sender", "receipt", ...HEADERS];
+const KEPT = ["draft", "revision", "mode", "original", "identity", "sender", "receipt", "report", "remind_days", ...HEADERS];
 
 const field = (input) => (input.type === "checkbox" ? (input.checked ? "1" : "") : input.value);
 const setField = (input, value) => (input.type === "checkbox" ? (input.checked = value === "1") : (input.value = value));
@@ -55,7 +55,8 @@ export class Composer {
     one("[data-full]", element)?.addEventListener("click", (event) => this.full(event.currentTarget));
     one("[data-save-now]", element).addEventListener("click", () => (this.changes++, this.save()));
     one(".composer-head", element).addEventListener("click", (event) => element.classList.contains("small") && !event.target.closest("button") && this.minimise());
-    one("[data-toggle-receipt]", element).addEventListener("click", (event) => this.askReceipt(event.currentTarget));
+    for (const button of all("[data-toggle]", element)) button.addEventListener("click", () => this.toggle(button));
+    for (const button of all("[data-remind]", element)) button.addEventListener("click", () => this.remind(button));
     for (const button of all("[data-template]", element)) button.addEventListener("click", () => this.putIn(button));
     one("[data-to-bcc]", element).addEventListener("click", () => this.toBcc());
     this.leaving = () => this.orphan();
@@ -90,10 +91,28 @@ export class Composer {
     this.changed();
   }
 
-  askReceipt(button) {
-    const { receipt } = this.form.elements;
-    receipt.checked = !receipt.checked;
-    button.setAttribute("aria-pressed", String(receipt.checked));
+  /** What another app shared: a title, a text, an address, files. */
+  async takeUp({ words, files }) {
+    const { subject } = this.form.elements;
+    if (words.title && !subject.value.trim()) (subject.value = words.title.replace(/\s+/g, " ")), this.title();
+    await this.body.ready;
+    this.body.putText([words.text, words.url].filter(Boolean).join("\n"));
+    this.uploads.add(files);
+    this.changed();
+  }
+
+  /** A wish that is there or not: a receipt, a report of delivery. */
+  toggle(button) {
+    const field = this.form.elements[button.dataset.toggle];
+    field.checked = !field.checked;
+    button.setAttribute("aria-pressed", String(field.checked));
+    button.closest("details").open = false;
+    this.changed();
+  }
+
+  remind(button) {
+    this.form.elements.remind_days.value = button.dataset.remind;
+    for (const other of all("[data-remind]", this.element)) other.setAttribute("aria-pressed", String(other === button));
     button.closest("details").open = false;
     this.changed();
   }

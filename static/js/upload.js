@@ -63,12 +63,26 @@ export class Uploads {
   /** `inText`: they were dropped or pasted into the text, where pictures belong and other files are attached. */
   add(files, { inText = false } = {}) {
     this.dragging(false);
+    const refused = this.tooLarge(files);
+    if (refused) return this.composer.errors({ attachments: refused });
     for (const file of files) {
       const inline = inText && PICTURES.includes(file.type);
       const item = this.entry({ name: file.name, size: file.size, kind: file.type.startsWith("image/") ? "image" : "file" });
       this.list.append(item);
       this.running = this.running.then(() => this.send(file, item, inline));
     }
+  }
+
+  /** Why the server would not take the message with these files, before any of them goes up; "" when it would. */
+  tooLarge(files) {
+    const { limit, host } = this.composer.form.elements.identity.selectedOptions[0]?.dataset ?? {};
+    if (!Number(limit)) return "";
+    const there = all("li", this.list).reduce((sum, item) => sum + Number(item.dataset.size), 0);
+    const octets = files.reduce((sum, file) => sum + file.size, there);
+    const whole = Math.ceil((octets * 78) / 57); // base64 in lines, RFC 2045 section 6.8
+    if (whole <= Number(limit)) return "";
+    const [about, most] = [size(whole), size(Number(limit))];
+    return [about, host, most].reduce((words, value) => words.replace("%s", value), this.composer.words.tooLarge);
   }
 
   async send(file, item, inline) {
@@ -140,6 +154,7 @@ export class Uploads {
 
   entry(file) {
     const item = Object.assign(document.createElement("li"), { className: "upload" });
+    item.dataset.size = file.size;
     const thumb = Object.assign(document.createElement("span"), { className: "thumb" });
     thumb.append(icon(file.kind === "image" ? "image" : file.kind === "sheet" ? "sheet" : "file", 18));
     const words = Object.assign(document.createElement("span"), { className: "upload-words" });

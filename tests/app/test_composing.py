@@ -14,7 +14,7 @@ from django.test import override_settings
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Identity, User
+from accounts.models import Identity, MailServer, User
 from tests import factories
 from tests.app.conftest import Somebody
 from webmail import storage
@@ -364,6 +364,34 @@ def test_a_receipt_is_asked_for_when_its_writer_says_so(alice: Somebody) -> None
         for one in Outgoing.objects.order_by("pk")
     ]
     assert asked == [alice.account.address, None]
+
+
+def test_a_report_and_a_reminder_are_kept_with_the_draft_and_go_with_the_message(alice: Somebody) -> None:
+    kept = told(post(alice, report="1", remind_days="3"))
+    page = alice.client.get(COMPOSE, {"draft": kept["draft"]}).content.decode()
+    assert 'name="report" value="1" checked' in page
+    assert '<option value="3" selected>' in page
+    told(post(alice, report="1", remind_days="3", draft=kept["draft"], revision=kept["revision"], do="send"))
+    told(post(alice, do="send", subject="Without"))
+    wanted = Outgoing.objects.order_by("pk").values_list("report", "remind_days", "remind_at")
+    assert list(wanted) == [("wanted", 3, None), ("", 0, None)]
+
+
+def test_a_reminder_of_days_that_are_not_offered_is_refused(alice: Somebody) -> None:
+    assert "remind_days" in told(post(alice, remind_days="99999"))["errors"]
+
+
+def test_what_the_server_does_not_take_is_refused_beside_the_files_and_kept(alice: Somebody) -> None:
+    MailServer.objects.filter(protocol="smtp").update(message_limit=20_000)
+    kept = told(post(alice, subject="Plans"))
+    files = reverse("mail:draft_files", args=[kept["draft"]])
+    alice.client.post(files, {"files": SimpleUploadedFile("plans.pdf", b"x" * 15_000)})
+    refused = told(post(alice, draft=kept["draft"], revision=kept["revision"], subject="Plans", do="send"))
+    assert "mail.example takes at most 0.0 MB" in refused["errors"]["attachments"]
+    assert Draft.objects.get().closed_at is None
+    assert 'data-limit="20000"' in alice.client.get(COMPOSE).content.decode()
+    MailServer.objects.update(message_limit=None)
+    assert told(post(alice, draft=kept["draft"], revision=refused["revision"], subject="Plans", do="send"))["sent"]
 
 
 def test_a_mail_link_of_another_page_opens_a_message(alice: Somebody) -> None:

@@ -11,9 +11,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Identity
+from tests import factories
 from tests.app.conftest import Somebody
 from webmail import storage
-from webmail.models import Draft, Outgoing, OutgoingRecipient
+from webmail.delivery import reminding
+from webmail.mime.identifiers import ref_hash
+from webmail.models import Draft, Mailbox, Message, Outgoing, OutgoingRecipient, ReportedFate, ThreadRef
+from webmail.queries.nav import nav
+from webmail.sync.due import due_reminders
 
 State = Outgoing.State
 LINE = "550 5.1.2 <ingrid@solberg.exmaple>: Recipient address rejected"
@@ -181,3 +186,119 @@ def test_what_cannot_leave_now_waits_as_before(alice: Somebody) -> None:
     assert (made.state, Outgoing.objects.count()) == (State.QUEUED, 1)
     assert made.draft is not None
     assert made.draft.closed_at is not None
+
+
+# --- reminders -------------------------------------------------------------------------------------------------------
+
+MAREN = ("Maren", "maren@elsewhere.example")
+
+
+def waiting(who: Somebody, *, days: int = 3, over: bool = True) -> Outgoing:
+    """A message sent so many days ago, which comes up again when its time is over."""
+    sent = timezone.now() - timedelta(days=days if over else 0)
+    return outgoing(
+        who, State.SENT, sent_at=sent, remind_days=days, remind_at=sent + timedelta(days=days), send_after=sent
+    )
+
+
+def copy_in_sent(who: Somebody, made: Outgoing) -> Message:
+    """Its copy in Sent, in a conversation of its own."""
+    own = (who.user.name, who.account.address)
+    box = factories.mailbox(who.account, "sent")
+    placed = factories.message(box, sender=own, at=made.sent_at, message_id=made.message_id)
+    ThreadRef.objects.create(account=who.account, ref=ref_hash(made.message_id), thread=placed.thread)
+    return placed.message
+
+
+def test_an_unanswered_message_comes_up_again_when_its_time_is_over(alice: Somebody) -> None:
+    made, early = waiting(alice), waiting(alice, over=False)
+    assert due_reminders() == [made.pk]
+    for one in (made, early):
+        reminding.look(one.pk)
+    page = alice.client.get(reverse("mail:outbox")).content.decode()
+    assert page.index("No answer yet") < page.index("Nobody has answered for 3 days") < page.index("Comes up again")
+    assert "Write again" in read(alice, made)
+    assert nav(alice.user).outbox_count == 1
+
+
+@pytest.mark.parametrize(
+    ("sender", "role", "extra", "answered"),
+    [
+        (MAREN, "inbox", {}, True),
+        (MAREN, "", {}, True),
+        (MAREN, "inbox", {"auto_submitted": "no"}, True),
+        (MAREN, "inbox", {"auto_submitted": "auto-replied"}, False),
+        (MAREN, "junk", {}, False),
+        (("Alice", "ALICE+work@harbourlane.example"), "inbox", {}, False),
+    ],
+    ids=["answered", "filed", "by hand", "out of office", "spam", "my own"],
+)
+def test_who_answers_ends_the_reminder(
+    alice: Somebody, sender: tuple[str, str], role: str, extra: dict[str, str], answered: bool
+) -> None:
+    made = waiting(alice)
+    copy = copy_in_sent(alice, made)
+    box = Mailbox.objects.get(account=alice.account, role="inbox") if role == "inbox" else None
+    box = box or factories.mailbox(alice.account, role)
+    factories.message(box, sender=sender, at=timezone.now(), thread=copy.thread, extra=extra)
+    reminding.look(made.pk)
+    made.refresh_from_db()
+    assert (made.unanswered, made.remind_at is None) == (not answered, answered)
+
+
+def test_what_came_before_it_was_sent_and_what_servers_report_is_no_answer(alice: Somebody) -> None:
+    made = waiting(alice)
+    copy = copy_in_sent(alice, made)
+    box = Mailbox.objects.get(account=alice.account, role="inbox")
+    before = timezone.now() - timedelta(days=4)
+    factories.message(box, sender=MAREN, at=before, thread=copy.thread)
+    report = factories.message(box, sender=("", "mailer-daemon@x.example"), at=timezone.now(), thread=copy.thread)
+    ReportedFate.objects.create(
+        account=alice.account,
+        report=report.message,
+        original_id=made.message_id,
+        address="amara@pier4.example",
+        action="failed",
+        at=timezone.now(),
+    )
+    assert not reminding.is_answered(made)
+
+
+def test_an_answer_that_comes_later_takes_it_from_the_outbox(alice: Somebody) -> None:
+    made = waiting(alice)
+    copy = copy_in_sent(alice, made)
+    reminding.look(made.pk)
+    assert nav(alice.user).outbox_count == 1
+    assert due_reminders() == []  # not looked at every second
+    factories.message(
+        Mailbox.objects.get(account=alice.account, role="inbox"), sender=MAREN, at=timezone.now(), thread=copy.thread
+    )
+    Outgoing.objects.update(remind_at=timezone.now())
+    reminding.look(made.pk)
+    assert nav(alice.user).outbox_count == 0
+    assert due_reminders() == []
+
+
+def test_a_reminder_is_dismissed_and_that_is_taken_back(alice: Somebody) -> None:
+    made = waiting(alice)
+    reminding.look(made.pk)
+    do = {word: reverse("mail:outgoing_do", args=[made.pk, word]) for word in ("dismiss", "remind")}
+    page = alice.client.post(do["dismiss"], follow=True).content.decode()
+    assert do["remind"] in page
+    assert nav(alice.user).outbox_count == 0
+    alice.client.post(do["remind"])
+    reminding.look(made.pk)
+    assert nav(alice.user).outbox_count == 1
+    assert "decided already" in alice.client.post(do["remind"], follow=True).content.decode()
+
+
+def test_writing_again_goes_to_the_same_people_below_what_was_written(alice: Somebody) -> None:
+    made = waiting(alice)
+    reminding.look(made.pk)
+    again = reverse("mail:outgoing_do", args=[made.pk, "again"])
+    blank = alice.client.post(again, follow=True).content.decode()
+    assert 'value="amara@pier4.example"' in blank
+    assert 'value="Re: Print files"' in blank
+    copy = copy_in_sent(alice, made)
+    answer = alice.client.post(again)
+    assert answer["Location"] == f"{reverse('mail:compose')}?reply={copy.pk}&mode=all"

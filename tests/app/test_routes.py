@@ -146,7 +146,20 @@ OWNED: dict[str, Arguments] = {
     "unsynced_do": lambda a: [a_refused_op(a).pk, "dismiss"],
 }
 # Routes that show only what belongs to whoever asks.
-OWN = {"home", "unified", "starred", "search", "act", "live", "signout", "compose", "editor", "people", "outbox"} | {
+OWN = {
+    "home",
+    "unified",
+    "starred",
+    "search",
+    "act",
+    "live",
+    "signout",
+    "compose",
+    "editor",
+    "share",
+    "people",
+    "outbox",
+} | {
     "settings",
     "appearance",
     "identities",
@@ -178,6 +191,8 @@ SHARED: dict[str, Arguments] = {"oauth_begin": lambda a: [a_provider(a).pk]}
 # Routes that need no session: signing in, and what a signed token opens.
 OPEN: dict[str, Arguments] = {
     "signin": nothing,
+    "manifest": nothing,
+    "share_worker": nothing,
     "frame": lambda a: [frame_token(a.user, a.placement.message_id)],
     "inline_part": lambda a: [frame_token(a.user, a.placement.message_id), "2"],
     "file": lambda a: [previews.token(a.user, a.placement.message_id, "2", salt=previews.FILE_SALT)],

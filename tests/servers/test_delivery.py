@@ -11,15 +11,18 @@ from django.utils import timezone
 from accounts.models import MailAccount, MailServer
 from accounts.services import credentials
 from tests import factories
+from tests.servers.sync_rig import sync
 from tests.support.dovecot import PASSWORD, Dovecot
 from tests.support.submission import Submission
 from webmail import connections
 from webmail.delivery import submit as submitting
 from webmail.delivery.file_sent import file_sent
 from webmail.delivery.submit import recover, submit
-from webmail.models import Draft, Flag, Outgoing, Placement
+from webmail.models import Draft, Flag, Message, Outgoing, Placement, ReportedFate
 from webmail.protocols.errors import MailServerError
+from webmail.queries import outbox as reading
 from webmail.services import drafts, outbox
+from webmail.sync import bodies
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -219,3 +222,76 @@ def test_answer_marks_the_original_here_and_owes_it_to_the_server(sender: Sender
     assert placed.flags & Flag.ANSWERED
     assert placed.pending_mask & Flag.ANSWERED
     assert b"In-Reply-To: <" + original.message.message_id.encode() in sender.submission.accepted[0].content
+
+
+def test_failures_are_reported_by_the_id_of_the_message_and_arrival_where_it_is_wanted(
+    sender: Sender, friend: str
+) -> None:
+    plain = sender.send(friend)
+    draft = sender.draft(friend)
+    Draft.objects.filter(pk=draft.pk).update(report=True, remind_days=2)
+    draft.refresh_from_db()
+    wanted = outbox.submit(draft)
+    Outgoing.objects.filter(pk=wanted.pk).update(send_after=timezone.now())
+    submit(wanted.pk)
+    wanted.refresh_from_db()
+    said = [line for session in sender.submission.sessions for line in session.lines if line.startswith("C: ")]
+    assert [line.partition("ENVID=")[2] for line in said if " MAIL " in f" {line}"] == [
+        plain.message_id,
+        wanted.message_id,
+    ]
+    asked = [line.partition("NOTIFY=")[2].split()[0] for line in said if "RCPT" in line]
+    assert asked == ["FAILURE,DELAY", "SUCCESS,FAILURE,DELAY"]
+    assert (plain.report, wanted.report) == ("", "asked")
+    assert plain.remind_at is None
+    assert wanted.sent_at is not None
+    assert wanted.remind_at == wanted.sent_at + timedelta(days=2)
+    assert sender.account.outgoing is not None
+    sender.account.outgoing.refresh_from_db()
+    assert sender.account.outgoing.message_limit == 36_700_160
+
+
+REPORT = """Return-Path: <>\r
+From: Mail Delivery System <mailer-daemon@relay.test>\r
+Subject: Undelivered mail\r
+Message-ID: <bounce@relay.test>\r
+MIME-Version: 1.0\r
+Content-Type: multipart/report; report-type=delivery-status; boundary=b\r
+\r
+--b\r
+Content-Type: text/plain\r
+\r
+It could not be delivered.\r
+--b\r
+Content-Type: message/delivery-status\r
+\r
+Reporting-MTA: dns; relay.test\r
+Original-Envelope-Id: %s\r
+\r
+Final-Recipient: rfc822; ben@elsewhere.test\r
+Action: failed\r
+Status: 5.1.1\r
+\r
+--b\r
+Content-Type: text/rfc822-headers\r
+\r
+Message-ID: <renamed-on-the-way@relay.test>\r
+Subject: Proofs\r
+--b--\r
+"""
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["ours", "somebody else's"])
+def test_a_report_is_tied_to_its_message_by_the_envelope_though_a_relay_renamed_the_message(
+    sender: Sender, friend: str, ours: bool
+) -> None:
+    """Only an id that we gave counts: another program's says nothing about the Message-ID."""
+    made = sender.send(friend)
+    envelope = made.message_id.replace("@", "+40") if ours else "QQ314159"
+    sender.dovecot.deliver(sender.account.address, (REPORT % envelope).encode())
+    sync(sender.account)
+    bodies.fetch_body(Message.objects.get(account=sender.account, message_id="bounce@relay.test").pk)
+    fate = ReportedFate.objects.get()
+    assert fate.original_id == (made.message_id if ours else "renamed-on-the-way@relay.test")
+    told = reading.detail(made).outcomes
+    assert [(line.address, line.level) for line in told] == ([("ben@elsewhere.test", "danger")] if ours else [])

@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.crypto import SealBroken
-from accounts.models import MailAccount
+from accounts.models import MailAccount, MailServer
 from webmail import connections, live, storage
 from webmail.jobs import Job, enqueue_on_commit
 from webmail.models import Outgoing, OutgoingRecipient
@@ -27,7 +27,7 @@ from webmail.protocols import smtp
 from webmail.protocols.errors import AuthenticationFailed, HostNotAllowed, MailServerError
 from webmail.protocols.net import Credential
 
-from . import answered
+from . import answered, reminding
 from .backoff import next_try
 
 log = logging.getLogger(__name__)
@@ -134,9 +134,19 @@ def _speak(outgoing: Outgoing, claim: uuid.UUID) -> smtp.Submission:
                 size=outgoing.size,
                 on_phase=partial(_reach, outgoing, claim),
                 helo_name=settings.MAILROOM["HELO_NAME"],
+                wanted=_reports_wanted(outgoing),
             )
 
         return connections.log_in(account, connections.outgoing_credential, speak)
+
+
+def _reports_wanted(outgoing: Outgoing) -> smtp.ReportsWanted | None:
+    """The Message-ID is the envelope's id too, so that a report names it even where the header did not come back."""
+    if not outgoing.envelope_from:
+        return None
+    message_id = outgoing.message_id
+    fits = message_id.isascii() and len(message_id) <= smtp.MOST_ENVELOPE_ID
+    return smtp.ReportsWanted(message_id if fits else "", delivered=bool(outgoing.report))
 
 
 def _reach(outgoing: Outgoing, claim: uuid.UUID, phase: smtp.Phase) -> None:
@@ -192,7 +202,18 @@ def _record(outgoing: Outgoing, claim: uuid.UUID, submission: smtp.Submission) -
     else:
         refused = outgoing.recipients.filter(state=OutgoingRecipient.State.REFUSED).exists()
         verdict = _Verdict(State.PARTIAL if refused else State.SENT, "", submission.final_reply)
-    _finish(outgoing, claim, verdict, accepted="accepted" in left)
+    if _finish(outgoing, claim, verdict, accepted="accepted" in left):
+        _learn(outgoing, submission)
+
+
+def _learn(outgoing: Outgoing, submission: smtp.Submission) -> None:
+    """What the server told about itself on the way."""
+    if outgoing.report and submission.final_code:
+        told = Outgoing.Report.ASKED if submission.reports else Outgoing.Report.NOT_GIVEN
+        Outgoing.objects.filter(pk=outgoing.pk).update(report=told)
+    server = outgoing.account.outgoing
+    if server is not None and server.message_limit != submission.size_limit:
+        MailServer.objects.filter(pk=server.pk).update(message_limit=submission.size_limit)
 
 
 @transaction.atomic
@@ -207,7 +228,7 @@ def _finish(outgoing: Outgoing, claim: uuid.UUID, verdict: _Verdict, *, accepted
         claim=None,
         claimed_at=None,
         **({"send_after": verdict.again_at} if verdict.again_at else {}),
-        **({"sent_at": now, "filing_after": now} if accepted and outgoing.sent_at is None else {}),
+        **(_on_acceptance(outgoing, now) if accepted and outgoing.sent_at is None else {}),
     )
     if not changed:
         return False
@@ -216,3 +237,8 @@ def _finish(outgoing: Outgoing, claim: uuid.UUID, verdict: _Verdict, *, accepted
         answered.mark(outgoing)
     live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk, state=verdict.state)
     return True
+
+
+def _on_acceptance(outgoing: Outgoing, now: datetime) -> dict[str, datetime | None]:
+    """What begins when the first recipient is accepted."""
+    return {"sent_at": now, "filing_after": now, "remind_at": reminding.first_look(outgoing, now)}

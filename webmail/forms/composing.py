@@ -11,6 +11,7 @@ from accounts.models import Identity, User
 from webmail.mime.html_text import html_to_text
 from webmail.models import Draft
 from webmail.queries import access
+from webmail.queries.drafting import REMINDERS
 from webmail.services.drafts import Fields
 
 from .lines import BodyField, LineField, one_line
@@ -45,6 +46,8 @@ class ComposeForm(forms.Form):
     html = BodyField(widget=forms.HiddenInput)
     format = forms.ChoiceField(choices=(("html", ""), ("plain", "")), required=False)
     receipt = forms.BooleanField(required=False)
+    report = forms.BooleanField(required=False)
+    remind_days = forms.ChoiceField(choices=[(days, "") for days in REMINDERS], required=False)
     revision = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
     mode = forms.ChoiceField(choices=Draft.Mode.choices, required=False)
 
@@ -78,6 +81,8 @@ class ComposeForm(forms.Form):
             text="" if rich else text,
             plain=not rich,
             receipt=self.cleaned_data.get("receipt", False),
+            report=self.cleaned_data.get("report", False),
+            remind_days=int(self.cleaned_data.get("remind_days") or 0),
         )
 
 

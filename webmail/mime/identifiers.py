@@ -5,6 +5,7 @@ fits a Postgres index whatever a sender wrote.
 """
 
 import re
+from hashlib import blake2b
 from typing import Final
 
 _BRACKETED: Final = re.compile(r"<([^<>]*)>")
@@ -36,6 +37,11 @@ def parse_ids(value: str) -> tuple[str, ...]:
 def cap_ids(ids: tuple[str, ...], limit: int = KEPT_REFERENCES) -> tuple[str, ...]:
     """The root and the nearest ancestors: what threading needs of an endless chain."""
     return ids if len(ids) <= limit else (ids[0], *ids[len(ids) - limit + 1 :])
+
+
+def ref_hash(identifier: str) -> str:
+    """What stands for a normalised identifier where conversations are looked up by it: 128 bits, hexadecimal."""
+    return blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _canonical(raw: str) -> str:

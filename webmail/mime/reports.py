@@ -42,12 +42,15 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`original_id` is the Message-ID of what it is about, as far as the report names it."""
+    """`original_id` is the Message-ID of what it is about, as far as the report names it; `envelope_id` what whoever
+    submitted that called its envelope (RFC 3464 section 2.2.1).
+    """
 
     kind: Literal["delivery", "reading"]
     fates: tuple[Fate, ...]
     reporter: str = ""
     original_id: str = ""
+    envelope_id: str = ""
 
 
 def is_report(media_type: str) -> bool:
@@ -81,7 +84,13 @@ def _delivery(blocks: list[dict[str, str]]) -> Report:
         fates=tuple(fate for fate in fates if fate is not None)[:MOST_RECIPIENTS],
         reporter=_typed(head.get("reporting-mta", ""))[:_LONGEST],
         original_id=normalise_id(head.get("original-message-id", "")),
+        envelope_id=normalise_id(_plain(head.get("original-envelope-id", ""))),
     )
+
+
+def _plain(xtext: str) -> str:
+    """RFC 3461 section 4."""
+    return _XTEXT.sub(lambda code: chr(int(code[1], 16)), xtext)
 
 
 def _fate(block: Mapping[str, str]) -> Fate | None:
@@ -104,7 +113,7 @@ def _fate(block: Mapping[str, str]) -> Fate | None:
 def _address(block: Mapping[str, str]) -> str:
     """The address as its sender knows it: what was asked for before what it was forwarded to."""
     for name in ("original-recipient", "final-recipient"):
-        address = _XTEXT.sub(lambda code: chr(int(code[1], 16)), _typed(block.get(name, ""))).strip("<> ")
+        address = _plain(_typed(block.get(name, ""))).strip("<> ")
         if "@" in address:
             return safe_line(address)[:_LONGEST]
     return _typed(block.get("final-recipient", "")).strip("<> ")[:_LONGEST]

@@ -38,6 +38,8 @@ class Draft(models.Model):
     text = models.TextField(blank=True)
     plain = models.BooleanField(default=False)
     receipt = models.BooleanField(default=False)  # asks whoever opens it for a receipt, RFC 8098
+    report = models.BooleanField(default=False)  # asks servers to say that it arrived, RFC 3461
+    remind_days = models.PositiveSmallIntegerField(default=0)  # unanswered so long, it comes up again; 0: never
     revision = models.PositiveIntegerField(default=1)
     message_id = models.TextField(blank=True)  # of the copy on the server
     remote_uid = models.BigIntegerField(null=True)

@@ -40,6 +40,12 @@ class Outgoing(models.Model):
         FAILED = "failed"
         NONE = "none"
 
+    class Report(models.TextChoices):
+        NONE = "", ""  # failures and delays are asked for all the same
+        WANTED = "wanted"  # the writer wants to know that it arrived
+        ASKED = "asked"  # the server was asked for it
+        NOT_GIVEN = "none"  # the server gives no reports
+
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="outbox")
     account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="outbox")
     identity = models.ForeignKey(Identity, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -67,6 +73,10 @@ class Outgoing(models.Model):
     filing_uidnext = models.BigIntegerField(null=True)
     filing_attempts = models.PositiveSmallIntegerField(default=0)
     filing_after = models.DateTimeField(null=True)
+    report = models.CharField(max_length=6, choices=Report.choices, default=Report.NONE, blank=True)
+    remind_days = models.PositiveSmallIntegerField(default=0)
+    remind_at = models.DateTimeField(null=True)  # when to look next whether somebody has answered
+    unanswered = models.BooleanField(default=False)  # the time is over, and nobody has
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True)
 
@@ -75,6 +85,8 @@ class Outgoing(models.Model):
             models.Index(fields=["send_after"], name="out_due", condition=models.Q(state__in=["queued", "deferred"])),
             models.Index(fields=["claimed_at"], name="out_claimed", condition=models.Q(state="sending")),
             models.Index(fields=["user", "-created_at"], name="out_by_user"),
+            models.Index(fields=["remind_at"], name="out_remind", condition=models.Q(remind_at__isnull=False)),
+            models.Index(fields=["user"], name="out_unanswered", condition=models.Q(unanswered=True)),
         ]
 
     def __str__(self) -> str:

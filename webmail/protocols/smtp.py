@@ -11,7 +11,7 @@ RFC 5321, 6409 (submission), 8314 (TLS), 3207 (STARTTLS), 4954 (AUTH), 1870 (SIZ
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, TypeAlias
 
@@ -29,7 +29,7 @@ from webmail.protocols.smtp_talk import (
     open_conversation,
 )
 
-__all__ = ["OutcomeUnknown", "Phase", "RecipientOutcome", "Submission", "SubmissionFailed", "submit"]
+__all__ = ["OutcomeUnknown", "Phase", "RecipientOutcome", "ReportsWanted", "Submission", "SubmissionFailed", "submit"]
 
 REPLY_PATIENCE = 600.0  # after the dot, RFC 5321 section 4.5.3.2.6
 MOST_ENVELOPE_ID = 100
@@ -48,13 +48,34 @@ class RecipientOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportsWanted:
+    """What servers are asked to report (RFC 3461): failures and delays, with `delivered` that it arrived as well.
+
+    `envelope_id` comes back in each report; at most 100 ASCII characters, "" for none.
+    """
+
+    envelope_id: str = ""
+    delivered: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.envelope_id.isascii() and len(self.envelope_id) <= MOST_ENVELOPE_ID):
+            raise ValueError("an envelope id is at most 100 ASCII characters")
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
-    """One outcome per recipient, in their order. `final_code` is 0 when nobody was accepted and nothing was sent."""
+    """One outcome per recipient, in their order. `final_code` is 0 when nobody was accepted and nothing was sent.
+
+    `size_limit` is what the server takes, in octets, None where it does not say; `reports` whether it was asked to
+    report.
+    """
 
     outcomes: tuple[RecipientOutcome, ...]
     final_code: int
     final_reply: str
     queued_id_text: str
+    size_limit: int | None = None
+    reports: bool = False
 
 
 _LOCAL_PART = re.compile(r"[^\x00-\x20\x7f-\xa0()<>\[\]\\,;:\"@\ud800-\udfff]{1,64}")
@@ -74,6 +95,8 @@ class _Envelope:
     recipients: dict[str, str]  # address as given -> as sent
     order: tuple[str, ...]
     outcomes: dict[str, RecipientOutcome] = field(default_factory=dict)
+    wanted: ReportsWanted | None = None
+    size_limit: int | None = None
 
     @property
     def international(self) -> bool:
@@ -85,9 +108,8 @@ class _Envelope:
 
     def submission(self, final: Reply | None = None) -> Submission:
         outcomes = tuple(self.outcomes[address] for address in self.order)
-        if final is None:
-            return Submission(outcomes, OUR_REFUSAL, "", "")
-        return Submission(outcomes, final.code, final.line, _queued_id(final))
+        code, line, queued = (final.code, final.line, _queued_id(final)) if final else (OUR_REFUSAL, "", "")
+        return Submission(outcomes, code, line, queued, self.size_limit, self.wanted is not None)
 
 
 def _envelope(envelope_from: str, recipients: Sequence[str]) -> _Envelope:
@@ -110,9 +132,15 @@ def _xtext(text: str) -> str:
     return "".join(char if "!" <= char <= "~" and char not in "+=" else f"+{ord(char):02X}" for char in text)
 
 
+def size_limit(features: Mapping[str, str]) -> int | None:
+    """How large a message may be, in octets, of what EHLO told (RFC 1870); None where there is no fixed limit."""
+    told = features.get("SIZE", "")
+    return int(told) or None if re.fullmatch(r"[0-9]{1,15}", told) else None
+
+
 def _check_features(talk: Conversation, envelope: _Envelope, size: int) -> None:
-    limit = talk.features.get("SIZE", "")
-    if re.fullmatch(r"[0-9]{1,15}", limit) and 0 < int(limit) < size:
+    limit = envelope.size_limit = size_limit(talk.features)
+    if limit is not None and limit < size:
         raise SubmissionFailed(
             f"the message has {size} octets, the server takes {limit}", phase=talk.phase, permanent=True, code="5.3.4"
         )
@@ -125,7 +153,7 @@ def _check_features(talk: Conversation, envelope: _Envelope, size: int) -> None:
         envelope.refuse(address, words)
 
 
-def _mail(talk: Conversation, envelope: _Envelope, size: int, dsn: str | None) -> None:
+def _mail(talk: Conversation, envelope: _Envelope, size: int) -> None:
     parameters = [f"MAIL FROM:<{envelope.sender}>"]
     if "SIZE" in talk.features:
         parameters.append(f"SIZE={size}")
@@ -133,17 +161,18 @@ def _mail(talk: Conversation, envelope: _Envelope, size: int, dsn: str | None) -
         parameters.append("BODY=8BITMIME")
     if envelope.international:
         parameters.append("SMTPUTF8")
-    if dsn is not None:
-        parameters.append(f"RET=HDRS ENVID={_xtext(dsn)}" if dsn else "RET=HDRS")
+    wanted = envelope.wanted
+    if wanted is not None:
+        parameters.append(f"RET=HDRS ENVID={_xtext(wanted.envelope_id)}" if wanted.envelope_id else "RET=HDRS")
     reply = talk.command(" ".join(parameters))
     if not 200 <= reply.code < 300:
         raise talk.refused(reply)
 
 
-def _rcpt(talk: Conversation, given: str, sent: str, *, dsn: bool) -> RecipientOutcome:
+def _rcpt(talk: Conversation, given: str, sent: str, wanted: ReportsWanted | None) -> RecipientOutcome:
     command = f"RCPT TO:<{sent}>"
-    if dsn:
-        command += " NOTIFY=FAILURE,DELAY"
+    if wanted is not None:
+        command += " NOTIFY=SUCCESS,FAILURE,DELAY" if wanted.delivered else " NOTIFY=FAILURE,DELAY"
         command += f" ORCPT=rfc822;{_xtext(sent)}" if sent.isascii() else ""
     reply = talk.command(command)
     if reply.code == 421:
@@ -205,8 +234,7 @@ def submit(
     size: int,
     on_phase: Callable[[Phase], None],
     helo_name: str,
-    request_dsn: bool = False,
-    envelope_id: str = "",
+    wanted: ReportsWanted | None = None,
     command_patience: float = COMMAND_PATIENCE,
     reply_patience: float = REPLY_PATIENCE,
     resolver: Resolver = system_resolver,
@@ -215,13 +243,12 @@ def submit(
 
     `on_phase` is called when a phase is reached and must have stored it when it returns; what it raises ends the
     submission (before the end of the data: unsent) and passes through, like an error of `data`. An empty
-    `envelope_from` is the null sender. When nobody was accepted, nothing was sent and `final_code` is 0.
+    `envelope_from` is the null sender. When nobody was accepted, nothing was sent and `final_code` is 0. Reports are
+    asked for where the server gives them.
     Raises OutcomeUnknown (may have been sent) or, always unsent: SubmissionFailed, HostNotAllowed, Unreachable,
-    TlsFailed, AuthenticationFailed, Throttled, ConnectionLost, ProtocolViolation; ValueError for a bad `helo_name`,
-    `envelope_id` or `size`.
+    TlsFailed, AuthenticationFailed, Throttled, ConnectionLost, ProtocolViolation; ValueError for a bad `helo_name` or
+    `size`.
     """
-    if not (envelope_id.isascii() and len(envelope_id) <= MOST_ENVELOPE_ID):
-        raise ValueError("an envelope id is at most 100 ASCII characters")
     helo_name = _helo(helo_name)
     envelope = _envelope(envelope_from, recipients)
     if not envelope.recipients:
@@ -230,8 +257,8 @@ def submit(
     try:
         talk.reach(Phase.CONNECTED, on_phase)
         _check_features(talk, envelope, size)
-        accepted = _offer(talk, envelope, size, envelope_id if request_dsn and "DSN" in talk.features else None)
-        if not accepted:
+        envelope.wanted = wanted if "DSN" in talk.features else None
+        if not _offer(talk, envelope, size):
             talk.part("RSET", "QUIT")
             return envelope.submission()
         talk.reach(Phase.ENVELOPE, on_phase)
@@ -242,11 +269,11 @@ def submit(
         talk.stream.close()
 
 
-def _offer(talk: Conversation, envelope: _Envelope, size: int, dsn: str | None) -> bool:
+def _offer(talk: Conversation, envelope: _Envelope, size: int) -> bool:
     """MAIL and RCPT; whether anybody was accepted."""
     if not envelope.recipients:
         return False
-    _mail(talk, envelope, size, dsn)
+    _mail(talk, envelope, size)
     for given, sent in envelope.recipients.items():
-        envelope.outcomes[given] = _rcpt(talk, given, sent, dsn=dsn is not None)
+        envelope.outcomes[given] = _rcpt(talk, given, sent, envelope.wanted)
     return any(outcome.status == "accepted" for outcome in envelope.outcomes.values())

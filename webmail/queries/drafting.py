@@ -6,15 +6,17 @@ from datetime import datetime
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
-from accounts.models import User
+from accounts.models import Identity, User
 from webmail.mime.html_text import html_to_text
 from webmail.models import Draft, Flag, Message, MessageBody, Placement, TextTemplate
 
 from . import access, offered
 from .composing import Opening, content_id, signature
 from .sending_times import SendingTime, sending_times
+
+REMINDERS = (0, 1, 2, 3, 7, 14)  # days after which an unanswered message may come up again; 0: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class FromChoice:
     signature: str = ""
     bcc: str = ""
     any: bool = False  # stands for every address of a domain
+    limit: int = 0  # octets that its server takes, as far as that is known
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Sheet:
     text: str = ""
     plain: bool = False
     receipt: bool = False
+    report: bool = False
+    remind_days: int = 0
     files: tuple[FileChip, ...] = ()
     templates: tuple[tuple[int, str], ...] = ()
     saved_at: datetime | None = None
@@ -67,6 +73,12 @@ class Sheet:
     def sending_times(self) -> tuple[SendingTime, ...]:
         """When it could leave instead of now."""
         return sending_times(timezone.localtime())
+
+    @property
+    def reminders(self) -> tuple[tuple[int, str], ...]:
+        """After how many days without an answer it could come up again, in words."""
+        never = (0, gettext("No reminder"))
+        return never, *((days, _if_nobody_answers(days)) for days in REMINDERS if days)
 
     @property
     def problem(self) -> str:
@@ -131,6 +143,8 @@ def of_draft(user: User, draft: Draft) -> Sheet:
         text=draft.text if draft.plain else html_to_text(draft.html),
         plain=draft.plain,
         receipt=draft.receipt,
+        report=draft.report,
+        remind_days=draft.remind_days,
         files=files(draft),
         saved_at=draft.updated_at,
     )
@@ -138,9 +152,27 @@ def of_draft(user: User, draft: Draft) -> Sheet:
 
 def choices(user: User) -> tuple[FromChoice, ...]:
     found = access.identities(user).order_by("account__position", "account", "-is_default", "id")
-    return tuple(
-        FromChoice(one.pk, one.name, one.address, signature(one), one.bcc, one.stands_for_domain) for one in found
+    return tuple(_choice(one) for one in found.select_related("account__outgoing"))
+
+
+def _choice(one: Identity) -> FromChoice:
+    server = one.account.outgoing
+    return FromChoice(
+        id=one.pk,
+        name=one.name,
+        address=one.address,
+        signature=signature(one),
+        bcc=one.bcc,
+        any=one.stands_for_domain,
+        limit=(server.message_limit or 0) if server else 0,
+        host=server.host if server else "",
     )
+
+
+def _if_nobody_answers(days: int) -> str:
+    if days % 7 == 0:
+        return ngettext("No answer within a week", "No answer within %(count)d weeks", days // 7) % {"count": days // 7}
+    return ngettext("No answer within a day", "No answer within %(count)d days", days) % {"count": days}
 
 
 def _templates(user: User) -> tuple[tuple[int, str], ...]:

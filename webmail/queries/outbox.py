@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from urllib.parse import urlencode
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
@@ -13,9 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
+from webmail.mime.addresses import Address, format_address
 from webmail.mime.html_text import html_to_text
 from webmail.mime.identifiers import normalise_id
-from webmail.models import Draft, MessageAnswer, Outgoing, OutgoingRecipient
+from webmail.mime.threads import base_subject
+from webmail.models import Draft, Message, MessageAnswer, Outgoing, OutgoingRecipient
 
 from . import special
 from .nav import OUTBOX_NEEDS
@@ -78,9 +81,9 @@ class OutDetail:
 
 
 def rows(user: User) -> tuple[OutRow, ...]:
-    """Two queries; what needs somebody comes first, then what is on its way, then what is scheduled."""
+    """Two queries; what needs somebody comes first, then what is on its way, then what waits for its time or answer."""
     found = [_row(outgoing) for outgoing in _open(user)]
-    order = [_("Needs you"), _("On its way"), _("Scheduled")]
+    order = [_("Needs you"), _("No answer yet"), _("On its way"), _("Scheduled"), _("Waiting for an answer")]
     found.sort(key=lambda row: (order.index(row.group), -row.when.timestamp()))
     first = {id(next(members)) for _group, members in groupby(found, key=lambda row: row.group)}
     return tuple(row if id(row) in first else _without_group(row) for row in found)
@@ -106,6 +109,16 @@ def detail(outgoing: Outgoing) -> OutDetail:
     )
 
 
+def writing_again(outgoing: Outgoing) -> str:
+    """The query string that opens the composer to write to the same people once more, below what was written."""
+    copy = Message.objects.filter(account=outgoing.account_id, message_id=normalise_id(outgoing.message_id)).first()
+    if copy is not None:
+        return urlencode({"reply": copy.pk, "mode": Draft.Mode.REPLY_ALL})
+    people = outgoing.recipients.exclude(kind="bcc")
+    to = ", ".join(format_address(Address(name=one.name, addr_spec=one.address)) for one in people)
+    return urlencode({"to": to, "subject": f"Re: {base_subject(outgoing.subject)[0]}"})
+
+
 def _outcomes(outgoing: Outgoing) -> tuple[special.FateLine, ...]:
     if outgoing.sent_at is None:
         return ()
@@ -114,9 +127,10 @@ def _outcomes(outgoing: Outgoing) -> tuple[special.FateLine, ...]:
 
 
 def _open(user: User) -> QuerySet[Outgoing]:
-    states = [*OUTBOX_NEEDS, *_ON_ITS_WAY]
+    leaving = Q(state__in=[*OUTBOX_NEEDS, *_ON_ITS_WAY])
+    answers = Q(unanswered=True) | Q(remind_at__isnull=False)
     people = Prefetch("recipients", queryset=OutgoingRecipient.objects.order_by("id"))
-    found = Outgoing.objects.filter(user=user, state__in=states).select_related("account__outgoing")
+    found = Outgoing.objects.filter(leaving | answers, user=user).select_related("account__outgoing")
     return found.prefetch_related(people).order_by("-created_at")[:_MOST]
 
 
@@ -130,14 +144,22 @@ def _row(outgoing: Outgoing) -> OutRow:
         people=_called(people),
         subject=outgoing.subject,
         snippet=outgoing.snippet,
-        when=outgoing.send_after if waits else outgoing.created_at,
+        when=outgoing.send_after if waits else outgoing.sent_at or outgoing.created_at,
         words=_row_words(outgoing, people),
         level=_level(outgoing),
         icon="alert" if outgoing.state in OUTBOX_NEEDS else "scheduled" if waits else _icon(outgoing),
-        group=_("Needs you") if outgoing.state in OUTBOX_NEEDS else _("Scheduled") if waits else _("On its way"),
+        group=_group(outgoing),
         avatar_name=first.name,
         avatar_address=first.address,
     )
+
+
+def _group(outgoing: Outgoing) -> str:
+    if outgoing.state in OUTBOX_NEEDS:
+        return _("Needs you")
+    if outgoing.state == State.SENT:
+        return _("No answer yet") if outgoing.unanswered else _("Waiting for an answer")
+    return _("Scheduled") if _waits(outgoing) else _("On its way")
 
 
 def _called(people: list[OutgoingRecipient]) -> str:
@@ -156,13 +178,13 @@ def _waits(outgoing: Outgoing) -> bool:
 
 
 def _icon(outgoing: Outgoing) -> str:
-    return "clock" if outgoing.state == State.DEFERRED else "sent"
+    return "clock" if outgoing.state in (State.DEFERRED, State.SENT) else "sent"
 
 
 def _level(outgoing: Outgoing) -> str:
     if outgoing.state in (State.FAILED, State.PARTIAL):
         return "danger"
-    return "warn" if outgoing.state in (State.UNKNOWN, State.DEFERRED) else ""
+    return "warn" if outgoing.state in (State.UNKNOWN, State.DEFERRED) or outgoing.unanswered else ""
 
 
 def _row_words(outgoing: Outgoing, people: list[OutgoingRecipient]) -> str:
@@ -173,6 +195,8 @@ def _row_words(outgoing: Outgoing, people: list[OutgoingRecipient]) -> str:
         return _("Server busy, next try at %s") % _clock(outgoing.send_after)
     if _waits(outgoing):
         return _("Leaves %s") % day_and_time(outgoing.send_after)
+    if outgoing.state == State.SENT:
+        return _no_answer(outgoing) if outgoing.unanswered else _reminder(outgoing)
     words: dict[str, str] = {
         State.FAILED: _("Refused, nobody has it"),
         State.UNKNOWN: _("May have been sent"),
@@ -206,11 +230,34 @@ def _told(outgoing: Outgoing, people: list[OutgoingRecipient]) -> tuple[str, str
             % host,
         ),
         State.SENDING: (_("The message is leaving"), _("%s is taking it now.") % host),
-        State.SENT: (_("The message was sent"), _("%s took it for everybody.") % host),
+        State.SENT: _sent(outgoing, host),
         State.CANCELLED: (_("The message was taken back"), _("Nothing was sent.")),
     }
     waiting = (_("The message leaves in a moment"), _("Until then it can be taken back."))
     return texts.get(outgoing.state, waiting)
+
+
+def _sent(outgoing: Outgoing, host: str) -> tuple[str, str]:
+    if outgoing.unanswered:
+        return _no_answer(outgoing), _("Write again if you still wait for an answer, or let it rest.")
+    said = [_("%s took it for everybody.") % host]
+    if outgoing.report == Outgoing.Report.NOT_GIVEN:
+        said.append(_("It does not report when a message arrives."))
+    elif outgoing.report == Outgoing.Report.ASKED:
+        said.append(_("You are told when the recipients' servers say that it arrived."))
+    if outgoing.remind_at:
+        said.append(f"{_reminder(outgoing)}.")
+    return _("The message was sent"), " ".join(said)
+
+
+def _no_answer(outgoing: Outgoing) -> str:
+    days = (timezone.now() - (outgoing.sent_at or outgoing.created_at)).days
+    words = ngettext("Nobody has answered for a day", "Nobody has answered for %(count)d days", days)
+    return words % {"count": days}
+
+
+def _reminder(outgoing: Outgoing) -> str:
+    return _("Comes up again %s if nobody answers") % day_and_time(outgoing.remind_at or outgoing.created_at)
 
 
 def _failed(outgoing: Outgoing, host: str) -> tuple[str, str]:
@@ -294,6 +341,9 @@ def _actions(outgoing: Outgoing, people: list[OutgoingRecipient]) -> tuple[OutAc
         return OutAction("retry", _("Try the refused again"), main=True), OutAction("settle", leave)
     if outgoing.state == State.UNKNOWN:
         return OutAction("settle", _("Mark as sent"), main=True), OutAction("retry", _("Send it again"))
+    if outgoing.state == State.SENT and (outgoing.unanswered or outgoing.remind_at):
+        rest = OutAction("dismiss", _("Let it rest") if outgoing.unanswered else _("No reminder"))
+        return (OutAction("again", _("Write again"), main=True), rest) if outgoing.unanswered else (rest,)
     if outgoing.state == State.DEFERRED:
         leave_them = (OutAction("settle", _("Leave them out")),) if outgoing.sent_at else ()
         return OutAction("retry", _("Try now"), main=True), *edit, *leave_them

@@ -34,6 +34,8 @@ class Fields:
     text: str = ""
     plain: bool = False
     receipt: bool = False
+    report: bool = False
+    remind_days: int = 0
 
 
 class TooLarge(Exception):
@@ -140,6 +142,8 @@ def _values(fields: Fields) -> dict[str, object]:
         "text": fields.text,
         "plain": fields.plain,
         "receipt": fields.receipt,
+        "report": fields.report,
+        "remind_days": fields.remind_days,
     }
 
 

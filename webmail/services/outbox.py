@@ -64,6 +64,7 @@ def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
         sent_copy, _size = _store(draft, composition, keep_bcc=True) if people.bcc else (digest, size)
     except ValueError as error:
         raise NotReady({"": str(error)}) from None
+    _keep_within(draft, size)
     now = timezone.now()
     leaves = send_after or now + timedelta(seconds=draft.user.undo_send_seconds)
     text = composition.text or html_to_text(composition.html or "")
@@ -86,6 +87,8 @@ def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
             sent_copy_digest=sent_copy,
             size=size,
             filing=Outgoing.Filing.WAITING if draft.identity.keeps_sent else Outgoing.Filing.NONE,  # type: ignore[union-attr]  # _check saw to it
+            report=Outgoing.Report.WANTED if draft.report else Outgoing.Report.NONE,
+            remind_days=draft.remind_days,
             scheduled=send_after is not None,
             send_after=leaves,
             due_at=leaves,
@@ -159,6 +162,30 @@ def settle(outgoing: Outgoing) -> bool:
     return bool(changed)
 
 
+@transaction.atomic
+def dismiss(outgoing: Outgoing) -> bool:
+    """No reminder any more, whether its time is over or not."""
+    wanted = Q(remind_at__isnull=False) | Q(unanswered=True)
+    changed = Outgoing.objects.filter(wanted, pk=outgoing.pk).update(remind_at=None, unanswered=False)
+    if changed:
+        live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk)
+    return bool(changed)
+
+
+@transaction.atomic
+def remind_again(outgoing: Outgoing) -> bool:
+    """Undo of dismissing: it is looked at anew when its time is over, at once if it is."""
+    if not outgoing.remind_days or outgoing.sent_at is None:
+        return False
+    at = outgoing.sent_at + timedelta(days=outgoing.remind_days)
+    changed = Outgoing.objects.filter(pk=outgoing.pk, remind_at=None).update(remind_at=at)
+    if changed:
+        if at <= timezone.now():
+            enqueue_on_commit(Job.REMIND, outgoing.pk)
+        live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk)
+    return bool(changed)
+
+
 def keep_to_limits(user: User, people: People) -> None:
     """Raises NotReady above what may be written in an hour."""
     try:
@@ -199,6 +226,17 @@ def _check(draft: Draft) -> People:
     if errors:
         raise NotReady(errors)
     return everyone
+
+
+def _keep_within(draft: Draft, size: int) -> None:
+    """Raises NotReady for what the server once said it does not take (SIZE, RFC 1870)."""
+    server = draft.account.outgoing
+    if server is None or server.message_limit is None or size <= server.message_limit:
+        return
+    told = {"size": f"{size / 10**6:.1f}", "host": server.host, "limit": f"{server.message_limit / 10**6:.1f}"}
+    raise NotReady(
+        {"attachments": _("The whole message has %(size)s MB, and %(host)s takes at most %(limit)s MB.") % told}
+    )
 
 
 def _wrong(typed: str, found: Sequence[Address]) -> str:

@@ -12,7 +12,8 @@ from django.db.models import Value
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from webmail.models import Message, MessageBody, MessageSearch, ReportedFate
+from webmail.mime.reports import Report
+from webmail.models import Message, MessageBody, MessageSearch, Outgoing, ReportedFate
 from webmail.models.search_document import document
 from webmail.sync import calendar_notices
 from webmail.sync.content import Content
@@ -55,6 +56,9 @@ def write(
         "suspect_links": content.suspects,
         "special": content.special,
     }
+    original_id = _reported_on(message, content.report)
+    if original_id:
+        columns["special"] = content.special | {"report": content.special["report"] | {"original_id": original_id}}
     columns |= {"raw_digest": raw_digest} if raw_digest else {}
     columns |= {"headers": headers} if headers is not None else {}
     columns |= {"signatures": signatures} if signatures is not None else {}
@@ -68,7 +72,7 @@ def write(
             message.account_id, message.subject, message.people, (content.text,), filenames=content.filenames
         )
         MessageSearch.objects.filter(message=message).update(document=_vector(words), with_body=True)
-        _record_fates(message, content)
+        _record_fates(message, content.report, original_id)
         calendar_notices.record(message, content.special.get("invitation", {}))
         if not message.snippet and content.snippet:
             Message.objects.filter(pk=message.pk).update(snippet=content.snippet[:400])
@@ -76,17 +80,27 @@ def write(
             Message.objects.filter(pk=message.pk).update(has_attachment=attachment)
 
 
-def _record_fates(message: Message, content: Content) -> None:
+def _reported_on(message: Message, report: Report | None) -> str:
+    """The Message-ID of what a report is about; "" where it cannot be told.
+
+    Some servers on the way give a message another Message-ID; the id of its envelope stays what we submitted.
+    """
+    if report is None:
+        return ""
+    ours = Outgoing.objects.filter(account=message.account_id, message_id=report.envelope_id)
+    return report.envelope_id if report.envelope_id and ours.exists() else report.original_id
+
+
+def _record_fates(message: Message, report: Report | None, original_id: str) -> None:
     """What the message reports, so that the message it is about can say so."""
     ReportedFate.objects.filter(report=message).delete()
-    report = content.report
-    if report is None or not report.original_id:
+    if report is None or not original_id:
         return
     ReportedFate.objects.bulk_create(
         ReportedFate(
             account_id=message.account_id,
             report=message,
-            original_id=report.original_id,
+            original_id=original_id,
             address=fate.address,
             action=fate.action,
             status=fate.status,

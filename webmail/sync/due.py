@@ -139,6 +139,12 @@ def forgotten_unsubscriptions() -> list[int]:
     return list(due.values_list("pk", flat=True)[:AT_ONCE])
 
 
+def due_reminders() -> list[int]:
+    """Sent messages whose time to be answered is over."""
+    due = Outgoing.objects.filter(remind_at__lte=timezone.now(), user__is_active=True)
+    return list(due.order_by("remind_at").values_list("pk", flat=True)[:AT_ONCE])
+
+
 class Repeats:
     """Keeps a job from being queued every second while it waits or runs."""
 
@@ -175,6 +181,7 @@ def dispatch(repeats: Repeats, *, put: Enqueue = enqueue) -> int:
         (Job.FETCH_BODY, forgotten_bodies()),
         (Job.BULK, forgotten_bulk()),
         (Job.UNSUBSCRIBE, forgotten_unsubscriptions()),
+        (Job.REMIND, due_reminders()),
     ):
         for pk in repeats.fresh(job, ids):
             if put(job, pk):

@@ -16,6 +16,7 @@ from typing import Final
 
 from webmail.mime.addresses import Address
 from webmail.mime.headers import HeaderSummary, parse_header_block
+from webmail.mime.identifiers import ref_hash
 from webmail.mime.structure import has_attachments
 from webmail.models import Flag
 from webmail.models.search_document import header_document
@@ -76,11 +77,6 @@ class Incoming:
 def fingerprint(header: bytes, size: int) -> str:
     """128-bit BLAKE2 of the fetched header block and the size in octets."""
     return blake2b(header, digest_size=16, salt=(size & 0xFFFF_FFFF_FFFF_FFFF).to_bytes(16, "big")).hexdigest()
-
-
-def ref_hash(identifier: str) -> str:
-    """The ThreadRef of a normalised Message-ID."""
-    return blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def base_subject(subject: str) -> str:

@@ -6,7 +6,7 @@ Words are found when it is shown.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from webmail.mime import reports
@@ -37,7 +37,7 @@ def read_report(root: Part, choice: BodyChoice, read: Read) -> Report | None:
     if returned is None:
         return report
     head = decode_transfer(read(returned, reports.LARGEST), returned.encoding)
-    return Report(report.kind, report.fates, report.reporter, reports.original_id(head))
+    return replace(report, original_id=reports.original_id(head))
 
 
 def describe(root: Part, *, inside: Inside, report: Report | None, blank: bool, hidden: bool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Shells of the jobs on the way out; webmail.delivery does them, webmail.sync what stays here."""
 
 from webmail.celery import app
-from webmail.delivery import draft_copy, file_sent, submit
+from webmail.delivery import draft_copy, file_sent, reminding, submit
 from webmail.jobs import Job
 from webmail.sync import local_sent
 
@@ -20,3 +20,8 @@ def file_copy_in_sent(outgoing_id: int) -> None:
 @app.task(name=Job.SAVE_DRAFT.value)
 def save_draft(draft_id: int) -> None:
     draft_copy.follow(draft_id)
+
+
+@app.task(name=Job.REMIND.value)
+def remind(outgoing_id: int) -> None:
+    reminding.look(outgoing_id)

@@ -234,7 +234,12 @@ def reopen(request: HttpRequest, draft_id: int) -> HttpResponse:
 
 def to_composer(request: HttpRequest, draft: Draft) -> HttpResponse:
     """Opens the composer with the draft: here and now in an open page, else as a page."""
-    address = f"{reverse('mail:compose')}?draft={draft.pk}"
+    return open_composer(request, f"draft={draft.pk}")
+
+
+def open_composer(request: HttpRequest, asked: str) -> HttpResponse:
+    """The composer with what a query string asks for."""
+    address = f"{reverse('mail:compose')}?{asked}"
     if getattr(request, "htmx", None):
         response = HttpResponse(status=204)
         response.headers["HX-Trigger"] = f'{{"mailroom:compose": {{"url": "{address}"}}}}'

@@ -18,7 +18,7 @@ from webmail.queries.nav import nav
 from webmail.services import handing, outbox
 
 from .acting import back_to
-from .composing import to_composer
+from .composing import open_composer, to_composer
 from .htmx import page, toast
 from .lists import person, signed_in
 
@@ -53,7 +53,9 @@ def _page(request: HttpRequest, chosen: Outgoing | None) -> HttpResponse:
 @login_required
 @require_POST
 def decide(request: HttpRequest, outgoing_id: int, do: str) -> HttpResponse:
-    """``do``: undo or edit (back into the composer), now, retry, settle (mark as sent, or leave it at that)."""
+    """``do``: undo or edit (back into the composer), now, retry, settle (mark as sent, or leave it at that); again
+    (write once more to who has not answered), dismiss (the reminder), and remind, its undo.
+    """
     outgoing = access.outgoing(signed_in(request), outgoing_id)
     if do == "undo" and outgoing.draft_id is None and handing.recall(outgoing):
         return back_to(request, reverse("mail:outbox"))
@@ -61,6 +63,10 @@ def decide(request: HttpRequest, outgoing_id: int, do: str) -> HttpResponse:
         return _at_once(request, outgoing)
     if do in ("undo", "edit"):
         return _back(request, outgoing, outbox.take_back(outgoing))
+    if do == "again":
+        return open_composer(request, reading.writing_again(outgoing))
+    if do == "dismiss":
+        return _dismissed(request, outgoing)
     decision = _DECISIONS.get(do)
     if decision is None:
         raise Http404
@@ -72,7 +78,18 @@ def decide(request: HttpRequest, outgoing_id: int, do: str) -> HttpResponse:
 _DECISIONS: dict[str, tuple[Deciding, Promise]] = {
     "retry": (outbox.try_again, gettext_lazy("It is being sent again")),
     "settle": (outbox.settle, gettext_lazy("Done")),
+    "remind": (outbox.remind_again, gettext_lazy("It comes up again if nobody answers")),
 }
+
+
+def _dismissed(request: HttpRequest, outgoing: Outgoing) -> HttpResponse:
+    if not outbox.dismiss(outgoing):
+        return _told(request, _("That has been decided already"), _place(outgoing))
+    undo = reverse("mail:outgoing_do", args=[outgoing.pk, "remind"])
+    if getattr(request, "htmx", None):
+        return toast(HttpResponse(status=204), _("No reminder any more"), undo_url=undo)
+    messages.info(request, _("No reminder any more"), extra_tags=undo)
+    return HttpResponseRedirect(reverse("mail:outbox"))
 
 
 def _back(request: HttpRequest, outgoing: Outgoing, draft: Draft | None) -> HttpResponse:

@@ -20,7 +20,7 @@ from webmail.protocols.errors import (
     TooManyConnections,
 )
 from webmail.protocols.net import Credential, Secret
-from webmail.protocols.smtp import OutcomeUnknown, Phase, Submission, SubmissionFailed, submit
+from webmail.protocols.smtp import OutcomeUnknown, Phase, ReportsWanted, Submission, SubmissionFailed, submit
 
 PLAIN = base64.b64encode(f"\0anna@example.org\0{PASSWORD}".encode())
 MESSAGE = b"Subject: hello\r\n\r\nbody\r\n"
@@ -531,15 +531,30 @@ def test_a_local_part_beyond_ascii_needs_smtputf8(certificates: DemoCertificate)
     assert any(line.startswith(b"MAIL") and line.endswith(b" SMTPUTF8") for line in server.heard)
 
 
-def test_dsn_is_asked_for_where_offered(certificates: DemoCertificate) -> None:
+@pytest.mark.parametrize(("delivered", "notify"), [(False, b"FAILURE,DELAY"), (True, b"SUCCESS,FAILURE,DELAY")])
+def test_dsn_is_asked_for_where_offered(certificates: DemoCertificate, delivered: bool, notify: bytes) -> None:
     with scripted(certificates, Polite()) as server:
-        send(server, request_dsn=True, envelope_id="out=box+1")
+        result = send(server, wanted=ReportsWanted("out=box+1", delivered=delivered))
     assert any(line.endswith(b"RET=HDRS ENVID=out+3Dbox+2B1") for line in server.heard)
-    assert b"RCPT TO:<ben@example.net> NOTIFY=FAILURE,DELAY ORCPT=rfc822;ben@example.net" in server.heard
+    assert b"RCPT TO:<ben@example.net> NOTIFY=%b ORCPT=rfc822;ben@example.net" % notify in server.heard
+    assert (result.reports, result.size_limit) == (True, 1_000_000)
 
 
-@pytest.mark.parametrize("changed", [{"helo_name": "a\r\nMAIL"}, {"helo_name": ""}, {"envelope_id": "ü"}])
+def test_no_report_is_asked_of_who_gives_none(certificates: DemoCertificate) -> None:
+    with scripted(certificates, Polite(offer=[b"250-SIZE", b"250 AUTH PLAIN"])) as server:
+        result = send(server, wanted=ReportsWanted("x"))
+    assert not [line for line in server.heard if b"NOTIFY" in line or b"ENVID" in line]
+    assert (result.reports, result.size_limit) == (False, None)
+
+
+def test_an_envelope_id_is_checked() -> None:
+    for wrong in ("ü", "x" * 101):
+        with pytest.raises(ValueError, match="envelope id"):
+            ReportsWanted(wrong)
+
+
+@pytest.mark.parametrize("changed", [{"helo_name": "a\r\nMAIL"}, {"helo_name": ""}])
 def test_our_own_settings_are_checked(certificates: DemoCertificate, changed: dict[str, Any]) -> None:
-    with scripted(certificates) as server, pytest.raises(ValueError, match=r"domain|envelope id"):
+    with scripted(certificates) as server, pytest.raises(ValueError, match="domain"):
         send(server, **changed)
     assert server.connections == 0

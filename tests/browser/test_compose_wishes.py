@@ -1,0 +1,145 @@
+"""What a writer wishes beside the text, in Chromium: reports, reminders, limits told in time, sharing from apps."""
+
+import time
+from datetime import timedelta
+
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from accounts.models import MailServer, User
+from tests.browser.test_compose import PATIENCE, compose, maren, sign_in, write
+from tests.support.browser import CheckAxe
+from tests.support.live import Live
+from webmail.models import Draft, Outgoing, OutgoingRecipient, Upload
+
+__all__ = ["maren"]
+SHARE = """([address, title, text, name]) => {
+  const form = document.createElement("form");
+  Object.assign(form, { action: address, method: "post", enctype: "multipart/form-data" });
+  for (const [field, value] of Object.entries({ title, text, url: "https://quay.example/a?b=c" })) {
+    form.append(Object.assign(document.createElement("textarea"), { name: field, value }));
+  }
+  const files = Object.assign(document.createElement("input"), { type: "file", name: "files", multiple: true });
+  const held = new DataTransfer();
+  held.items.add(new File(["hull number 7\\n"], name, { type: "text/plain" }));
+  files.files = held.files;
+  form.append(files);
+  document.body.append(form);
+  form.submit();
+}"""
+
+
+def until_kept(**wanted: object) -> Draft:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = Draft.objects.filter(**wanted).first()
+        if found is not None:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"no draft with {wanted}: {list(Draft.objects.values('subject', 'report', 'remind_days'))}")
+
+
+def test_a_report_and_a_reminder_are_chosen_in_the_menu_and_kept(
+    live: Live, maren: User, page: Page, axe: CheckAxe
+) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    menu = page.locator(".composer-tools details[data-menu]").first
+    menu.locator("summary").click()
+    axe(page)
+    menu.get_by_role("button", name="Tell me when it arrives").click()
+    menu.locator("summary").click()
+    menu.get_by_role("button", name="No answer within 3 days").click()
+    page.locator("[name=subject]").fill("Berths")
+    draft = until_kept(subject="Berths", report=True, remind_days=3)
+    page.goto(f"{live.url}/compose/?draft={draft.pk}")
+    menu.locator("summary").click()
+    expect(menu.get_by_role("button", name="Tell me when it arrives")).to_have_attribute("aria-pressed", "true")
+    expect(menu.get_by_role("button", name="No answer within 3 days")).to_have_attribute("aria-pressed", "true")
+    expect(menu.get_by_role("button", name="No reminder")).to_have_attribute("aria-pressed", "false")
+
+
+def test_files_that_the_server_would_not_take_do_not_even_go_up(live: Live, maren: User, page: Page) -> None:
+    MailServer.objects.filter(protocol="smtp").update(message_limit=50_000)
+    sign_in(page, maren, live)
+    compose(page, live)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/files/") else None)
+    choose = page.locator("[data-upload-input]")
+    choose.set_input_files({"name": "small.txt", "mimeType": "text/plain", "buffer": b"x" * 20_000})
+    expect(page.locator(".upload[data-upload]")).to_have_count(1)
+    choose.set_input_files({"name": "large.txt", "mimeType": "text/plain", "buffer": b"x" * 20_000})
+    expect(page.locator('[data-error="attachments"]')).to_contain_text("mail.example takes at most 50 KB")
+    expect(page.locator(".upload")).to_have_count(1)
+    assert len(asked) == 1
+    assert Upload.objects.count() == 1
+    MailServer.objects.filter(protocol="smtp").update(message_limit=None)
+
+
+def test_an_unanswered_message_is_put_to_rest_and_that_is_taken_back(
+    live: Live, maren: User, page: Page, axe: CheckAxe
+) -> None:
+    account, sent = maren.mail_accounts.get(), timezone.now() - timedelta(days=3)
+    draft = Draft.objects.create(user=maren, account=account, html="<p>When?</p>", closed_at=sent)
+    made = Outgoing.objects.create(
+        user=maren,
+        account=account,
+        draft=draft,
+        message_id="asks@harbour.example",
+        subject="Print files",
+        envelope_from=account.address,
+        digest="0" * 64,
+        sent_copy_digest="0" * 64,
+        size=1,
+        state=Outgoing.State.SENT,
+        send_after=sent,
+        sent_at=sent,
+        filing=Outgoing.Filing.NONE,
+        remind_days=3,
+        remind_at=sent + timedelta(days=3),
+    )
+    OutgoingRecipient.objects.create(outgoing=made, address="amara@pier4.example", state="accepted")
+    sign_in(page, maren, live)
+    page.goto(f"{live.url}/outbox/{made.pk}/")  # the dispatcher finds that its time is over
+    expect(page.locator("#out-title")).to_have_text("Nobody has answered for 3 days")
+    axe(page)
+    page.get_by_role("button", name="Let it rest").click()
+    expect(page.locator(".toast")).to_contain_text("No reminder any more")
+    with page.expect_response(lambda answer: answer.url.endswith("/remind/")):
+        page.locator(".toast").get_by_role("button", name="Undo").click()
+    page.goto(f"{live.url}/outbox/{made.pk}/")
+    expect(page.locator("#out-title")).to_have_text("Nobody has answered for 3 days")
+    page.get_by_role("button", name="Write again").click()
+    expect(page.locator("[name=subject]")).to_have_value("Re: Print files")
+
+
+def test_what_another_app_shares_lies_in_a_composer(live: Live, maren: User, page: Page) -> None:
+    sign_in(page, maren, live)
+    page.goto(f"{live.url}/mail/all/")
+    place = page.locator("#composers").get_attribute("data-share")
+    page.wait_for_function(
+        "async (place) => Boolean((await navigator.serviceWorker.getRegistration(place))?.active)", arg=place
+    )
+    page.evaluate(SHARE, [place, "A <b>boat</b>", "Seen at\nthe <i>quay</i>", "hull 7 ü.txt"])
+    expect(page.locator("[name=subject]")).to_have_value("A <b>boat</b>")
+    text = page.frame_locator(".composer-frame").locator("#text")
+    expect(text).to_contain_text("the <i>quay</i>")
+    expect(text).to_contain_text("https://quay.example/a?b=c")
+    expect(page.locator(".upload[data-upload] .file-name")).to_have_text("hull 7 ü.txt")
+    write(page, "Look: ")
+    draft = until_kept(subject="A <b>boat</b>", html__contains="&lt;i&gt;quay")
+    assert [(one.filename, one.size) for one in draft.uploads.all()] == [("hull 7 ü.txt", 14)]
+    page.goto(f"{live.url}{place}")  # taken once
+    expect(page.locator("[name=subject]")).to_have_value("")
+    assert not page.locator(".upload").count()
+
+
+def test_pages_name_what_installs_mailroom(live: Live, page: Page) -> None:
+    page.goto(f"{live.url}/signin/")
+    address = page.locator('link[rel="manifest"]').get_attribute("href")
+    answer = page.request.get(f"{live.url}{address}")
+    assert answer.headers["content-type"].startswith("application/manifest+json")
+    told = answer.json()
+    assert told["protocol_handlers"][0]["url"].endswith("?mailto=%s")
+    icon = page.request.get(f"{live.url}{told['icons'][0]['src']}")
+    assert icon.ok
