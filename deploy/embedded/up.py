@@ -148,6 +148,10 @@ def web_service(state: State, *, env: dict[str, str], port: int) -> Service:
     )
 
 
+# Each of thousands of logins leaves a hole between what stays; with one heap for all threads the next login fills it.
+WATCHING = {"MALLOC_ARENA_MAX": "1"}
+
+
 def background_services(state: State, *, env: dict[str, str]) -> list[Service]:
     """Three workers, so that neither a long synchronisation nor somebody's slow web server delays what a person waits
     for; the scan; the watcher."""
@@ -156,7 +160,7 @@ def background_services(state: State, *, env: dict[str, str]) -> list[Service]:
         _worker(state, "worker-sync", queues="sync,backfill", threads=3, env=env),
         _worker(state, "worker-images", queues="images", threads=16, env=env),
         _manage(state, "dispatch", env=env),
-        _manage(state, "watch", env=env),
+        _manage(state, "watch", env=env | WATCHING),
     ]
 
 

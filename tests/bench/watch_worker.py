@@ -25,9 +25,7 @@ def main(count: int, seconds: float) -> None:
     import django
 
     django.setup()
-    from webmail.watch import accounts, loop, memory, pacing
-
-    memory.share_one_heap()  # as the command does
+    from webmail.watch import accounts, loop, pacing
 
     # one host stands for thousands, and a benchmark does not wait for doors that open once a second
     pacing.HOST_SECONDS, pacing.LOGINS_PER_SECOND, loop.LOGINS_PER_HOST = 0.0, 10_000, count

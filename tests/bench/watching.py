@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.embedded.up import WATCHING
 from tests import stack
 from tests.bench.registry import Row, bench
 from tests.bench.servers import Servers
@@ -49,6 +51,7 @@ def watchers(servers: Servers) -> list[Row]:
         done = subprocess.run(
             [sys.executable, "-m", "tests.bench.watch_worker", str(WATCHED), str(SECONDS)],
             cwd=ROOT,
+            env=os.environ | WATCHING,
             stdout=subprocess.PIPE,
             text=True,
             check=True,

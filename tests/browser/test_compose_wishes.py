@@ -13,6 +13,7 @@ from tests.support.live import Live
 from webmail.models import Draft, Outgoing, OutgoingRecipient, Upload
 
 __all__ = ["maren"]
+A_WORKER = 30_000  # milliseconds until the processes behind the page have done something
 SHARE = """([address, title, text, name]) => {
   const form = document.createElement("form");
   Object.assign(form, { action: address, method: "post", enctype: "multipart/form-data" });
@@ -101,14 +102,14 @@ def test_an_unanswered_message_is_put_to_rest_and_that_is_taken_back(
     OutgoingRecipient.objects.create(outgoing=made, address="amara@pier4.example", state="accepted")
     sign_in(page, maren, live)
     page.goto(f"{live.url}/outbox/{made.pk}/")  # the dispatcher finds that its time is over
-    expect(page.locator("#out-title")).to_have_text("Nobody has answered for 3 days")
+    expect(page.locator("#out-title")).to_have_text("Nobody has answered for 3 days", timeout=A_WORKER)
     axe(page)
     page.get_by_role("button", name="Let it rest").click()
     expect(page.locator(".toast")).to_contain_text("No reminder any more")
     with page.expect_response(lambda answer: answer.url.endswith("/remind/")):
         page.locator(".toast").get_by_role("button", name="Undo").click()
     page.goto(f"{live.url}/outbox/{made.pk}/")
-    expect(page.locator("#out-title")).to_have_text("Nobody has answered for 3 days")
+    expect(page.locator("#out-title")).to_have_text("Nobody has answered for 3 days", timeout=A_WORKER)
     page.get_by_role("button", name="Write again").click()
     expect(page.locator("[name=subject]")).to_have_value("Re: Print files")
 
@@ -121,16 +122,16 @@ def test_what_another_app_shares_lies_in_a_composer(live: Live, maren: User, pag
         "async (place) => Boolean((await navigator.serviceWorker.getRegistration(place))?.active)", arg=place
     )
     page.evaluate(SHARE, [place, "A <b>boat</b>", "Seen at\nthe <i>quay</i>", "hull 7 ü.txt"])
-    expect(page.locator("[name=subject]")).to_have_value("A <b>boat</b>")
+    expect(page.locator("[name=subject]")).to_have_value("A <b>boat</b>", timeout=A_WORKER)
     text = page.frame_locator(".composer-frame").locator("#text")
     expect(text).to_contain_text("the <i>quay</i>")
     expect(text).to_contain_text("https://quay.example/a?b=c")
-    expect(page.locator(".upload[data-upload] .file-name")).to_have_text("hull 7 ü.txt")
+    expect(page.locator(".upload[data-upload] .file-name")).to_have_text("hull 7 ü.txt", timeout=A_WORKER)
     write(page, "Look: ")
     draft = until_kept(subject="A <b>boat</b>", html__contains="&lt;i&gt;quay")
     assert [(one.filename, one.size) for one in draft.uploads.all()] == [("hull 7 ü.txt", 14)]
     page.goto(f"{live.url}{place}")  # taken once
-    expect(page.locator("[name=subject]")).to_have_value("")
+    expect(page.locator("[name=subject]")).to_have_value("", timeout=A_WORKER)
     assert not page.locator(".upload").count()
 
 

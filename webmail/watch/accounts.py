@@ -3,10 +3,11 @@
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
+from django.contrib.postgres.aggregates import StringAgg
 from django.db import close_old_connections, connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField, Value
+from django.db.models.functions import MD5, Cast, Coalesce, Concat
 from django.utils import timezone
 
 from accounts.models import MailAccount
@@ -23,6 +24,17 @@ from webmail.protocols.net import Credential
 _WATCHED = (MailAccount.State.WORKING, MailAccount.State.NEW)
 _places: dict[int, Slot | None] = {}  # held in the budget by this process
 LEARNT_ANEW = timedelta(minutes=1)  # what a server's refusals taught loses its force with time
+_COLUMNS = (
+    "connection_cap",
+    "connection_cap_at",
+    "incoming__max_connections",
+    "pk",
+    "incoming__host",
+    "incoming_id",
+    "incoming__port",
+    "username",
+    "credential__changed_at",
+)
 PATIENCE = 30.0  # seconds for one command of the login
 
 
@@ -52,20 +64,19 @@ def targets() -> dict[int, Target]:
     one. The same object again while nothing has changed, for a minute. Raises DatabaseError."""
     global _seen  # noqa: PLW0603  asked every few seconds by one thread, mostly for nothing
     close_old_connections()
-    rows, now = _rows(), timezone.now()
-    digest = _digest(rows)
+    now, digest = timezone.now(), _digest()
     if digest != _seen.digest or now >= _seen.until:
         made = {
             pk: Target(pk, sys.intern(host), hash(tuple(key)))
-            for cap, cap_at, most, pk, host, *key in rows.iterator(chunk_size=500)
+            for cap, cap_at, most, pk, host, *key in _watched().values_list(*_COLUMNS).iterator(chunk_size=500)
             if budget.may_idle(cap, cap_at, most, now)
         }
         _seen = _Seen(digest, made, now + LEARNT_ANEW)
     return _seen.targets
 
 
-def _rows() -> "QuerySet[MailAccount, tuple[Any, ...]]":
-    found = MailAccount.objects.filter(
+def _watched() -> "QuerySet[MailAccount]":
+    return MailAccount.objects.filter(
         protocol=MailAccount.Protocol.IMAP,
         state__in=_WATCHED,
         last_sync_at__isnull=False,
@@ -75,25 +86,15 @@ def _rows() -> "QuerySet[MailAccount, tuple[Any, ...]]":
         mailboxes__role=Mailbox.Role.INBOX,
         mailboxes__backfill_low__isnull=False,
     )
-    return found.order_by("pk").values_list(
-        "connection_cap",
-        "connection_cap_at",
-        "incoming__max_connections",
-        "pk",
-        "incoming__host",
-        "incoming_id",
-        "incoming__port",
-        "username",
-        "credential__changed_at",
-    )
 
 
-def _digest(rows: "QuerySet[MailAccount, tuple[Any, ...]]") -> str:
+def _digest() -> str:
     """Of all rows: thousands stay in Postgres that say what they said five seconds ago."""
-    statement, parameters = rows.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT md5(string_agg(told::text, ' ')) FROM ({statement}) told", parameters)  # noqa: S608
-        return str(cursor.fetchone()[0])
+    nothing, between = Value("", TextField()), Value("\t", TextField())
+    columns = [Coalesce(Cast(name, TextField()), nothing) for name in _COLUMNS]
+    told = Concat(*[part for column in columns for part in (column, between)], output_field=TextField())
+    found: dict[str, str | None] = _watched().aggregate(digest=MD5(StringAgg(told, "\n", order_by="pk")))
+    return found["digest"] or ""
 
 
 def log_in(account_id: int) -> IdleSocket:

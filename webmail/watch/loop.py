@@ -21,7 +21,7 @@ from django.db import DatabaseError
 from webmail.budget import Busy
 from webmail.protocols.errors import AuthenticationFailed, CommandFailed, MailServerError
 from webmail.protocols.imap_idle import IdleSocket
-from webmail.watch import accounts, memory
+from webmail.watch import accounts
 from webmail.watch.accounts import Target
 from webmail.watch.line import Dead, Line
 from webmail.watch.pacing import Pacing, wait_after
@@ -34,7 +34,6 @@ STEADY_SECONDS = 60.0  # a line that lived as long was no failure
 LOGIN_THREADS = 16
 LOGINS_PER_HOST = 2  # at the same time: a host that swallows packets holds each for long
 TICK = 0.5
-TIDY_SECONDS = 5.0  # after the last login of many
 NEVER = float("inf")
 
 
@@ -53,7 +52,6 @@ class Loop:
         self._wake_due: dict[int, float] = {}
         self._pacing = Pacing()
         self._results: deque[Callable[[], object]] = deque()
-        self._tidy_at = NEVER
         self._stopped = False
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._reading, False)
@@ -83,7 +81,6 @@ class Loop:
                 if now >= next_tick:  # not with every line that some server says: these go through all sockets
                     next_tick = now + TICK
                     self._keep_time(now)
-                    self._tidy(now)
                 self._log_in_ready(now)
                 self._wake_late(now)
                 self._read(self._selector.select(TICK))
@@ -133,14 +130,6 @@ class Loop:
             if now >= at:
                 del self._wake_due[account_id]
                 self._wake(account_id, now)
-
-    def _tidy(self, now: float) -> None:
-        """Once, when logins have come to rest."""
-        if self._logging_in:
-            self._tidy_at = now + TIDY_SECONDS
-        elif now >= self._tidy_at:
-            self._tidy_at = NEVER
-            memory.give_back()
 
     def _lost(self, line: Line) -> None:
         if self._clock() - line.begun >= STEADY_SECONDS:

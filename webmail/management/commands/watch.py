@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from webmail.watch import memory
 from webmail.watch.loop import Loop
 
 
@@ -14,7 +13,6 @@ class Command(BaseCommand):
     help = "Watches the inboxes of all IMAP accounts and wakes the sync, until it is told to end."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        memory.share_one_heap()
         loop = Loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
