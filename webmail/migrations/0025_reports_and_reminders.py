@@ -6,8 +6,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0011_message_limit"),
-        ("webmail", "0023_text_templates"),
+        ("accounts", "0012_message_limit"),
+        ("webmail", "0024_address_books"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0010_sending_limits"),
+        ("accounts", "0011_address_books"),
     ]
 
     operations = [
