@@ -6,6 +6,7 @@ CR, LF or NUL gets through (`check` raises ValueError naming the field).
 
 import binascii
 import re
+import struct
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -18,6 +19,7 @@ _BREAK: Final = re.compile("[\r\n\0]")
 _CONTROL: Final = re.compile("[\x01-\x1f\x7f]")
 _Q_SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _WORD_ROOM = 63  # encoded characters in a word of 75: "=?utf-8?q?" and "?=" take twelve
+_B_ROOM = 45  # octets of which base64 makes sixty characters
 _ADDR_SPEC: Final = re.compile(
     r'(?P<local>"(?:[^"\\]|\\.){0,300}+"|[^\s<>()\[\],;:\\"@]{1,300})@(?P<domain>[^\s<>()\[\],;:\\"@]{1,253}|\[[^\s\[\]\\]{1,100}\])'
 )
@@ -68,17 +70,39 @@ def _plain(value: str) -> bool:
 
 
 def encoded_words(value: str) -> list[str]:
-    """RFC 2047 words for `value`, none splitting a character; Q for mostly Latin text, B for the rest."""
+    """RFC 2047 words for `value`, none splitting a character; B for mostly foreign text, Q for the rest."""
     foreign = sum(char > "\x7f" for char in value)
-    mark, encode = ("b", _b_encode) if foreign * 3 > len(value) else ("q", _q_encode)
+    chunks = _unpadded(value) if foreign * 3 > len(value) else None
+    if chunks is not None:
+        return [f"=?utf-8?b?{_b_encode(chunk)}?=" for chunk in chunks]
     words: list[str] = []
     chunk = ""
     for char in value:
-        if chunk and len(encode(chunk + char)) > _WORD_ROOM:
+        if chunk and len(_q_encode(chunk + char)) > _WORD_ROOM:
             words.append(chunk)
             chunk = ""
         chunk += char
-    return [f"=?utf-8?{mark}?{encode(part)}?=" for part in [*words, chunk]]
+    return [f"=?utf-8?q?{_q_encode(part)}?=" for part in [*words, chunk]]
+
+
+def _unpadded(value: str) -> list[str] | None:
+    """The text cut so that no word but the last needs padding in base64; None where that cannot be.
+
+    Some readers, GMime among them, join adjacent words before they decode them, and end at the padding.
+    """
+    chunks: list[str] = []
+    while value:
+        octets = fits = 0
+        for index, char in enumerate(value, start=1):
+            octets += len(char.encode("utf-8", "replace"))
+            if octets > _B_ROOM:
+                break
+            fits = index if octets % 3 == 0 or index == len(value) else fits
+        if not fits:
+            return None
+        chunks.append(value[:fits])
+        value = value[fits:]
+    return chunks
 
 
 def _q_encode(text: str) -> str:
@@ -211,4 +235,6 @@ def base64_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _wrapped(data: bytes) -> bytes:
     encoded = binascii.b2a_base64(data, newline=False)
-    return b"".join([encoded[at : at + 76] + CRLF for at in range(0, len(encoded), 76)])
+    whole, left = divmod(len(encoded), 76)
+    lines = struct.unpack("76s" * whole + f"{left}s", encoded)  # in C: a slice for each line takes thrice as long
+    return CRLF.join(lines) + CRLF if left else CRLF.join(lines)
