@@ -18,7 +18,7 @@ from accounts.services import sync_state
 from webmail import connections, storage
 from webmail.failures import note_refusal
 from webmail.jobs import Job, enqueue
-from webmail.models import Mailbox, Outgoing
+from webmail.models import Mailbox, Outgoing, frozen
 from webmail.protocols import imap
 from webmail.protocols.errors import CommandFailed, MailServerError
 from webmail.protocols.values import LABELS
@@ -93,6 +93,7 @@ def _file(session: imap.Session, outgoing: Outgoing, name: bytes) -> str:
         return Filing.SERVER
     if files_itself and outgoing.filing_attempts < _LOOKED:
         return ""
+    frozen.complete_sent_copy(outgoing)
     Outgoing.objects.filter(pk=outgoing.pk).update(filing_uidnext=uidnext)
     with storage.open_file(outgoing.account_id, outgoing.sent_copy_digest) as file:
         session.append(name, file, flags=["\\Seen"], internaldate=outgoing.sent_at)

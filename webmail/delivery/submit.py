@@ -22,7 +22,7 @@ from accounts.crypto import SealBroken
 from accounts.models import MailAccount, MailServer
 from webmail import connections, live, storage
 from webmail.jobs import Job, enqueue_on_commit
-from webmail.models import Outgoing, OutgoingRecipient
+from webmail.models import Outgoing, OutgoingRecipient, frozen
 from webmail.protocols import smtp
 from webmail.protocols.errors import AuthenticationFailed, HostNotAllowed, MailServerError
 from webmail.protocols.net import Credential
@@ -122,6 +122,7 @@ def _speak(outgoing: Outgoing, claim: uuid.UUID) -> smtp.Submission:
     waiting = [OutgoingRecipient.State.WAITING, OutgoingRecipient.State.DEFERRED]
     addresses = list(outgoing.recipients.filter(state__in=waiting).values_list("address", flat=True))
     server = connections.endpoint(account.outgoing)
+    frozen.complete(outgoing)
     with storage.open_file(account.pk, outgoing.digest) as file:
 
         def speak(credential: Credential) -> smtp.Submission:

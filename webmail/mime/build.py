@@ -8,7 +8,7 @@ constants; an attached message keeps its octets (only its line ends are made CRL
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Final
@@ -50,7 +50,8 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 class Attachment:
     """A file to send: its bytes, or a function that opens it anew each time it is called. `size` is in octets.
 
-    With a `content_id` and an HTML body it is a picture within the HTML, else a file beside the text.
+    With a `content_id` and an HTML body it is a picture within the HTML, else a file beside the text. `key` is what the
+    caller knows its content by, for a `Frame`.
     """
 
     filename: str
@@ -58,6 +59,7 @@ class Attachment:
     data: bytes | Callable[[], BinaryIO]
     size: int
     content_id: str | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,27 @@ class Composition:
     machine: MachinePart | None = None
 
 
+@dataclass(slots=True)
+class Frame:
+    """What `write_message` may write to instead of a file: files with a `key` are left out, to be filled in later.
+
+    `holes` are [octets of the frame before it, key]. `fill` with the same contents gives the octets that writing to a
+    file would have given, however much later.
+    """
+
+    out: BinaryIO
+    size: int = 0
+    holes: list[tuple[int, str]] = field(default_factory=list)
+
+    def write(self, data: bytes) -> int:
+        self.size += len(data)
+        return self.out.write(data)
+
+    def writelines(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            self.write(piece)
+
+
 def new_message_id(domain: str, random: bytes) -> str:
     """An identifier without angle brackets; `random` is at least 16 unguessable octets."""
     if len(random) < 16:
@@ -110,12 +133,30 @@ def new_message_id(domain: str, random: bytes) -> str:
     return f"{random.hex()}@{ascii_domain('Message-ID', domain)}"
 
 
-def write_message(composition: Composition, out: BinaryIO, *, keep_bcc: bool) -> None:
+def write_message(composition: Composition, out: BinaryIO | Frame, *, keep_bcc: bool) -> None:
     """Writes the message to `out`; Bcc only when `keep_bcc` (the copy for Sent, never what SMTP carries)."""
     head = _headers(composition, keep_bcc=keep_bcc)
     body = _body(composition)
     out.write(head)
     body.write(out)
+
+
+def fill(frame: BinaryIO, holes: Iterable[tuple[int, str]], content: Callable[[str], BinaryIO], out: BinaryIO) -> None:
+    """Writes the whole message; `content` opens a file by its key. Raises what they raise."""
+    at = 0
+    for place, key in holes:
+        out.write(frame.read(place - at))
+        at = place
+        with content(key) as source:
+            out.writelines(base64_lines(_read(source)))
+    while chunk := frame.read(_CHUNK):
+        out.write(chunk)
+
+
+def base64_size(octets: int) -> int:
+    """How many octets a file of so many has in a message."""
+    characters = 4 * ((octets + 2) // 3)
+    return characters + 2 * ((characters + 75) // 76)
 
 
 def estimate_size(composition: Composition) -> int:
@@ -196,9 +237,9 @@ class _Entity:
     """A part ready to be written: its own header lines, and what writes its body."""
 
     head: bytes
-    write_body: Callable[[BinaryIO], None]
+    write_body: Callable[[BinaryIO | Frame], None]
 
-    def write(self, out: BinaryIO) -> None:
+    def write(self, out: BinaryIO | Frame) -> None:
         out.write(self.head + CRLF)
         self.write_body(out)
 
@@ -236,7 +277,7 @@ def _boundaries(seed: bytes) -> Iterator[str]:
 
 
 def _multipart(subtype: str, members: list[_Entity], boundary: str, *parameters: str) -> _Entity:
-    def write(out: BinaryIO) -> None:
+    def write(out: BinaryIO | Frame) -> None:
         for member in members:
             out.write(f"--{boundary}\r\n".encode("ascii"))
             member.write(out)
@@ -260,7 +301,7 @@ def _machine_entity(machine: MachinePart) -> _Entity:
     return _Entity(head, lambda out: _write_all(out, octets))
 
 
-def _write_all(out: BinaryIO, octets: bytes) -> None:
+def _write_all(out: BinaryIO | Frame, octets: bytes) -> None:
     out.write(octets if octets.endswith(CRLF) else octets + CRLF)
 
 
@@ -272,8 +313,9 @@ def _file_entity(item: Attachment, *, inline: bool) -> _Entity:
     tokens = [" " + token.strip() for token in (found["params"] if found else "").split(";")[1:]]
     if filename.isascii() and filename and "name=" not in "".join(tokens).lower():
         tokens += parameter("name", filename)[:1]
-    as_message = media_type == "message/rfc822"
-    encoding = _original_encoding(item) if as_message else "base64"
+    encoding = _original_encoding(item) if media_type == "message/rfc822" else "base64"
+    if media_type == "message/rfc822" and encoding == "base64":
+        media_type = "application/octet-stream"  # an encoded message is none, RFC 2046 section 5.2.1
     head = parameterised("Content-Type", media_type, tokens)
     disposition = "inline" if inline else "attachment"
     head += parameterised("Content-Disposition", disposition, parameter("filename", filename) if filename else [])
@@ -281,8 +323,11 @@ def _file_entity(item: Attachment, *, inline: bool) -> _Entity:
     if item.content_id:
         head += header("Content-ID", [" " + bracketed("Content-ID", item.content_id)])
 
-    def write(out: BinaryIO) -> None:
-        out.writelines(base64_lines(_chunks(item)) if encoding == "base64" else crlf_chunks(_chunks(item)))
+    def write(out: BinaryIO | Frame) -> None:
+        if isinstance(out, Frame) and item.key and encoding == "base64":
+            out.holes.append((out.size, item.key))
+        else:
+            out.writelines(base64_lines(_chunks(item)) if encoding == "base64" else crlf_chunks(_chunks(item)))
 
     return _Entity(head, write)
 
@@ -292,8 +337,12 @@ def _chunks(item: Attachment) -> Iterator[bytes]:
         yield from (item.data[at : at + _CHUNK] for at in range(0, len(item.data), _CHUNK))
         return
     with item.data() as source:
-        while chunk := source.read(_CHUNK):
-            yield chunk
+        yield from _read(source)
+
+
+def _read(source: BinaryIO) -> Iterator[bytes]:
+    while chunk := source.read(_CHUNK):
+        yield chunk
 
 
 def crlf_chunks(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -311,7 +360,7 @@ def crlf_chunks(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _original_encoding(item: Attachment) -> str:
-    """How an attached message can travel untouched; base64 when its lines are no lines of mail."""
+    """How an attached message can travel untouched; base64, as a file, when its lines are no lines of mail."""
     eight_bit, run, previous = False, 0, b""
     for chunk in _chunks(item):
         data = previous + chunk

@@ -11,6 +11,9 @@ from .message import Message
 class Outgoing(models.Model):
     """A message handed over for sending: bytes, envelope and Message-ID are frozen; every try sends the same.
 
+    Attached files are filled in before the first try (`frozen.complete`), since that takes too long for a request; by
+    what they are filled in is frozen too.
+
     ``state`` says what became of it, ``phase`` how far the present try has come. The phase is committed before each
     irreversible step. Once ``data_sent`` stands and no reply was read, only a person may decide: the state is
     ``unknown`` and nothing sends it again by itself. Filing the copy in Sent is a step of its own.
@@ -59,6 +62,9 @@ class Outgoing(models.Model):
     digest = models.CharField(max_length=64)  # without Bcc, as SMTP sends it
     sent_copy_digest = models.CharField(max_length=64)  # with Bcc, as Sent keeps it
     size = models.BigIntegerField()
+    # while there are any, the digest is of a frame into which files are still to be filled: [octets before, digest]
+    holes = models.JSONField(default=list)
+    sent_copy_holes = models.JSONField(default=list)
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
     phase = models.CharField(max_length=9, choices=Phase.choices, default=Phase.NONE, blank=True)
     send_after = models.DateTimeField()

@@ -16,7 +16,7 @@ from accounts.models import User
 from webmail import live, storage
 from webmail.jobs import Job, enqueue_on_commit
 from webmail.mime.addresses import Address, parse_addresses
-from webmail.mime.build import Attachment, Composition, new_message_id, write_message
+from webmail.mime.build import Attachment, Composition, Frame, base64_size, new_message_id, write_message
 from webmail.mime.html_text import html_to_text
 from webmail.mime.preview import snippet
 from webmail.models import Correspondent, Draft, MessageBody, Outgoing, OutgoingRecipient, Upload
@@ -60,11 +60,11 @@ def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
     people = _check(draft)
     composition = _composition(draft, people, send_after)
     try:
-        digest, size = _store(draft, composition, keep_bcc=False)
-        sent_copy, _size = _store(draft, composition, keep_bcc=True) if people.bcc else (digest, size)
+        wire = _store(draft, composition, keep_bcc=False)
+        sent_copy = _store(draft, composition, keep_bcc=True) if people.bcc else wire
     except ValueError as error:
         raise NotReady({"": str(error)}) from None
-    _keep_within(draft, size)
+    _keep_within(draft, wire.size)
     now = timezone.now()
     leaves = send_after or now + timedelta(seconds=draft.user.undo_send_seconds)
     text = composition.text or html_to_text(composition.html or "")
@@ -83,9 +83,11 @@ def submit(draft: Draft, *, send_after: datetime | None = None) -> Outgoing:
             subject=draft.subject,
             snippet=snippet(text),
             envelope_from=composition.from_[0].addr_spec,
-            digest=digest,
-            sent_copy_digest=sent_copy,
-            size=size,
+            digest=wire.digest,
+            sent_copy_digest=sent_copy.digest,
+            size=wire.size,
+            holes=wire.holes,
+            sent_copy_holes=sent_copy.holes,
             filing=Outgoing.Filing.WAITING if draft.identity.keeps_sent else Outgoing.Filing.NONE,  # type: ignore[union-attr]  # _check saw to it
             report=Outgoing.Report.WANTED if draft.report else Outgoing.Report.NONE,
             remind_days=draft.remind_days,
@@ -287,6 +289,7 @@ def _attachment(upload: Upload) -> Attachment:
         data=lambda: cast(BinaryIO, storage.open_file(upload.account_id, digest)),
         size=upload.size,
         content_id=upload.content_id or None,
+        key=digest,
     )
 
 
@@ -301,10 +304,22 @@ def _fetched(upload: Upload) -> str:
     return digest
 
 
-def _store(draft: Draft, composition: Composition, *, keep_bcc: bool) -> tuple[str, int]:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A frame in storage, or the message itself where no file goes into it; ``size`` is the message's."""
+
+    digest: str
+    size: int
+    holes: list[tuple[int, str]]
+
+
+def _store(draft: Draft, composition: Composition, *, keep_bcc: bool) -> _Stored:
     with storage.spool() as spool:
-        write_message(composition, cast(BinaryIO, spool), keep_bcc=keep_bcc)
-        return spool.keep(draft.account_id), spool.size
+        frame = Frame(cast(BinaryIO, spool))
+        write_message(composition, frame, keep_bcc=keep_bcc)
+        digest = spool.keep(draft.account_id)
+    sizes = {item.key: item.size for item in composition.attachments}
+    return _Stored(digest, frame.size + sum(base64_size(sizes[key]) for _at, key in frame.holes), frame.holes)
 
 
 def remember(user: User, people: People) -> None:

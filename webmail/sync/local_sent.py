@@ -15,7 +15,7 @@ from accounts.models import MailAccount
 from webmail import live, storage
 from webmail.mime.parse import ParsedMessage, parse_message
 from webmail.mime.structure import tree_has_attachments, walk
-from webmail.models import Flag, Mailbox, Message, MessageBody, Outgoing
+from webmail.models import Flag, Mailbox, Message, MessageBody, Outgoing, frozen
 from webmail.sync import bodies
 from webmail.sync import lease as leases
 from webmail.sync.apply import replayed, store
@@ -48,6 +48,7 @@ def _file(outgoing: Outgoing, sent_at: datetime) -> None:
         mine.update(filing_after=timezone.now() + BUSY_AGAIN)
         return
     try:
+        frozen.complete_sent_copy(outgoing)
         with storage.mapped(outgoing.account_id, outgoing.sent_copy_digest) as raw:
             _store(outgoing, lease, raw, sent_at)
     except LeaseLost:

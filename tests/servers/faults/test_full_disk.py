@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import resource
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -41,7 +40,7 @@ def test_f46_a_full_disk_deletes_nothing_and_shows_no_half(
     dovecot.load_maildir(account.address, [message(1, body="z" * 900_000), message(2)])
     with monkeypatch.context() as elsewhere, full_disk(300_000):
         if full == "storage":  # what is spooled lies where there is room
-            elsewhere.setattr(tempfile, "TemporaryFile", lambda **_: io.BytesIO())
+            elsewhere.setattr(storage, "_scratch", io.BytesIO)
         sync_account(account.pk)
     account.refresh_from_db()
     assert (account.state, account.error_code) == ("failing", "storage")
@@ -77,7 +76,7 @@ def test_f46_an_attachment_is_here_whole_or_not_at_all(
 
     with monkeypatch.context() as elsewhere, full_disk(300_000):
         if full == "storage":
-            elsewhere.setattr(tempfile, "TemporaryFile", lambda **_: io.BytesIO())
+            elsewhere.setattr(storage, "_scratch", io.BytesIO)
         bodies.fetch_part(pk, "2")
     assert not digest()
     bodies.fetch_part(pk, "2")

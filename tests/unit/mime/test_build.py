@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webmail.mime.addresses import Address
-from webmail.mime.build import Attachment, Composition, estimate_size, new_message_id, write_message
+from webmail.mime.build import (
+    Attachment,
+    Composition,
+    Frame,
+    base64_size,
+    estimate_size,
+    fill,
+    new_message_id,
+    write_message,
+)
 from webmail.mime.parse import parse_message, part_bytes, part_text
 from webmail.mime.structure import choose_body, walk
 
@@ -188,8 +197,6 @@ ORIGINAL = b"Subject: original\r\nContent-Type: text/plain\r\n\r\n-- \r\n%s\r\n"
         (ORIGINAL % b"body", b"7bit", ORIGINAL % b"body"),
         (ORIGINAL % "Grüße".encode(), b"8bit", ORIGINAL % "Grüße".encode()),
         ((ORIGINAL % b"body").replace(b"\r\n", b"\n"), b"7bit", ORIGINAL % b"body"),
-        (ORIGINAL % (b"x" * 2_000), b"base64", ORIGINAL % (b"x" * 2_000)),
-        (ORIGINAL % b"a\rb", b"base64", ORIGINAL % b"a\rb"),
     ],
 )
 def test_attached_originals_keep_their_octets(original: bytes, encoding: bytes, kept: bytes) -> None:
@@ -199,6 +206,18 @@ def test_attached_originals_keep_their_octets(original: bytes, encoding: bytes, 
     assert b"Content-Transfer-Encoding: " + encoding + b"\r\n" in raw.rpartition(b"message/rfc822")[2]
     attached = choose_body(parse_message(raw).root).attachments[0]
     assert part_bytes(raw, attached).rstrip(b"\r\n") == kept.rstrip(b"\r\n")
+
+
+@pytest.mark.parametrize("original", [ORIGINAL % (b"x" * 2_000), ORIGINAL % b"a\rb", ORIGINAL % b"\0"])
+def test_an_original_whose_lines_are_none_of_mail_is_a_file(original: bytes) -> None:
+    """RFC 2046 section 5.2.1: a message/rfc822 is never encoded, and readers take it as it stands."""
+    item = Attachment("original.eml", "message/rfc822", original, len(original))
+    raw = build(replace(BASE, attachments=(item,)))
+    check_lines(raw)
+    assert b"message/rfc822" not in raw
+    attached = choose_body(parse_message(raw).root).attachments[0]
+    assert (attached.media_type, attached.filename) == ("application/octet-stream", "original.eml")
+    assert part_bytes(raw, attached) == original
 
 
 class Endless(io.RawIOBase):
@@ -268,3 +287,28 @@ def test_anything_writable_is_mail(subject: str, name: str, text: str, filename:
     assert [address.addr_spec for address in parsed.headers.to] == ["bob@example.com"]
     assert part_bytes(raw, parsed.root.children[1]) == PDF.data
     assert message_from_bytes(raw).get_payload(0)
+
+
+@given(sizes=st.lists(st.integers(0, 200_000), max_size=3), inline=st.booleans())
+def test_a_frame_is_filled_to_what_would_have_been_written(sizes: list[int], inline: bool) -> None:
+    contents = {str(number): bytes([number]) * size for number, size in enumerate(sizes)}
+    files = tuple(
+        Attachment(
+            f"{key}.bin",
+            "image/png",
+            data,
+            len(data),
+            content_id=f"{key}@x" if inline and key == "0" else None,
+            key=key,
+        )
+        for key, data in contents.items()
+    )
+    composition = replace(BASE, html='<p><img src="cid:0@x">', attachments=files)
+    kept = io.BytesIO()
+    frame = Frame(kept)
+    write_message(composition, frame, keep_bcc=False)
+    assert [key for _at, key in frame.holes] == list(contents)
+    out = io.BytesIO()
+    fill(io.BytesIO(kept.getvalue()), frame.holes, lambda key: io.BytesIO(contents[key]), out)
+    assert out.getvalue() == build(composition)
+    assert len(out.getvalue()) == frame.size + sum(map(base64_size, sizes))
