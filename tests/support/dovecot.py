@@ -116,6 +116,11 @@ service lmtp {{
     mode = 0666
   }}
 }}
+service auth {{
+  unix_listener auth-submission {{
+    mode = 0666
+  }}
+}}
 """
 
 
@@ -128,6 +133,7 @@ class Dovecot(LoopbackServer):
         """`settings` are lines of dovecot.conf that come last, so that they win."""
         super().__init__(home, tls)
         self.lmtp_socket = home / "run" / "lmtp"
+        self.auth_socket = home / "run" / "auth-submission"  # where another server asks whether somebody may sign in
         self._storage = storage
         self._settings = settings
         self._quota: str | None = None

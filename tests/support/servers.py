@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from tests.support.courier import Courier
 from tests.support.cyrus import Cyrus
 from tests.support.dovecot import DOMAIN, Dovecot
 from tests.support.loopback import NotUnpacked
+from tests.support.postfix import Postfix
 from tests.support.submission import Submission
 
 
@@ -48,7 +50,7 @@ def dovecot(dovecot_server: Dovecot) -> Iterator[Dovecot]:
         dovecot_server.start()
 
 
-Unpacked = TypeVar("Unpacked", Cyrus, Courier)
+Unpacked = TypeVar("Unpacked", Cyrus, Courier, Postfix)
 
 
 def _running(make: Callable[[Path, DemoCertificate], Unpacked], tls: DemoCertificate) -> Iterator[Unpacked]:
@@ -78,6 +80,14 @@ def cyrus(certificates: DemoCertificate) -> Iterator[Cyrus]:
 def courier(certificates: DemoCertificate) -> Iterator[Courier]:
     """The running Courier of this process. Make your own users by `add_user()`."""
     yield from _running(Courier, certificates)
+
+
+@pytest.fixture(scope="session")
+def postfix(certificates: DemoCertificate, dovecot_server: Dovecot) -> Iterator[Postfix]:
+    """The running Postfix of this process: Dovecot's users submit to it, and it delivers into Dovecot."""
+    if os.geteuid() != 0:
+        pytest.skip("Postfix starts only as root.")
+    yield from _running(partial(Postfix, dovecot=dovecot_server), certificates)
 
 
 @pytest.fixture(scope="session")
