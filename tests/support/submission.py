@@ -9,7 +9,8 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ class Session:
     lines: list[str] = field(default_factory=list)
     user: str | None = None
     tls: bool = False
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,24 @@ class Submission:
         with self._lock:
             return at in self._arranged, self._arranged.pop(at, None)
 
+    def arranges(self, at: str) -> bool:
+        """Whether what was arranged for this point has not come to pass yet."""
+        with self._lock:
+            return at in self._arranged or at in self._acts
+
+    def behave(self) -> None:
+        """Forget what was arranged and has not come to pass."""
+        with self._lock:
+            self._arranged.clear()
+            self._acts.clear()
+
+    def quiet(self, *, patience: float = 10.0) -> None:
+        """Waits until every session is over, also one whose client has died."""
+        deadline = time.monotonic() + patience
+        while not all(session.over for session in list(self.sessions)):
+            assert time.monotonic() < deadline, "a session goes on"
+            time.sleep(0.001)
+
     def take(self, message: Accepted) -> None:
         """Keep the message and hand it to Dovecot for the recipients it has."""
         with self._lock:
@@ -149,13 +169,20 @@ class _Handler(socketserver.BaseRequestHandler):
         self.sink.sessions.append(self.session)
         self._forget_envelope()
         self.request.settimeout(60)
-        with contextlib.suppress(_Gone, OSError):
+        with self._until_it_is_over(), contextlib.suppress(_Gone, OSError):
             if self.server.implicit_tls:
                 self._secure()
             self.file = self.request.makefile("rb")
             self._obey("CONNECT", "220 submission.test ready")
             while True:
                 self._command(self._line())
+
+    @contextlib.contextmanager
+    def _until_it_is_over(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.session.over = True
 
     def _secure(self) -> None:
         self.request = self.sink.context.wrap_socket(self.request, server_side=True)

@@ -7,16 +7,24 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import django
 
+WARM = (
+    "webmail.sync.account",
+    "webmail.delivery.submit",
+    "webmail.delivery.file_sent",
+    "webmail.delivery.draft_copy",
+)
+
 
 def main() -> None:
     """Load the application, then fork for each order."""
     django.setup()
-    for name in ("webmail.sync.account", "webmail.delivery.submit"):  # once, instead of in every child
+    for name in WARM:  # once, instead of in every child
         import_module(name)
     for line in sys.stdin:
         pid = os.fork()
@@ -31,6 +39,9 @@ def main() -> None:
 
 
 def _work(order: dict[str, Any]) -> int:
+    from django.db import connection
+
+    from tests.support.workers import STATEMENT
     from webmail.sync import failpoints
 
     left = order["nth"]
@@ -41,7 +52,9 @@ def _work(order: dict[str, Any]) -> int:
         if left == 0:
             os.kill(os.getpid(), signal.Signals[order["signal"]])
 
-    if order["at"]:
+    if order["at"] == STATEMENT:
+        connection.execute_wrappers.append(_before(reached))
+    elif order["at"]:
         failpoints.arm(order["at"], reached)
     module, _, function = order["job"].partition(":")
     try:
@@ -50,6 +63,16 @@ def _work(order: dict[str, Any]) -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def _before(reached: Callable[[], None]) -> Callable[..., Any]:
+    """For Django's `execute_wrappers`: what happens before each statement to the database."""
+
+    def wrapper(execute: Callable[..., Any], *words: Any) -> Any:
+        reached()
+        return execute(*words)
+
+    return wrapper
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Workers in processes of their own that are killed, or stopped, at a named place of the product.
 
 One process loads the application and forks for each job, so that a death costs milliseconds. What is armed is armed
-in the child only: `webmail.sync.failpoints` names the places.
+in the child only: `webmail.sync.failpoints` names the places, and `STATEMENT` is before each statement to the database.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.stack import LOGS, PG_SOCKETS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SYNC = "webmail.sync.account:sync_account"
+STATEMENT = "a statement"
 
 
 @dataclass(slots=True)

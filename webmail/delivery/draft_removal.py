@@ -73,9 +73,8 @@ def _clear(session: imap.Session, row: Draft, box: Mailbox) -> None:
         marked = _read(session, row, set(others) - copies.keys())
         copies |= {uid: revision for uid, revision in marked.items() if revision is not None}
     kept = _newest(row, box, copies)
-    going = UidSet.collect(
-        uid for uid, revision in copies.items() if uid != kept and (revision or 0) <= row.remote_revision
-    )
+    newest = row.revision if leaves(row) else row.remote_revision  # a copy may be there that nobody heard of
+    going = UidSet.collect(uid for uid, revision in copies.items() if uid != kept and (revision or 0) <= newest)
     if going:
         _remove(session, box, going)
     _forget(row, box, kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 
 from deploy.demo.tls import DemoCertificate
 from tests.support.dovecot import Dovecot
@@ -24,3 +25,10 @@ def script(certificates: DemoCertificate) -> Iterator[ScriptedImap]:
     """A scripted IMAP server."""
     with scripted_imap(certificates) as made:
         yield made
+
+
+@pytest.fixture
+def without_sending_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may write to any number of people in an hour."""
+    unlimited = {name: 10**9 for name in settings.MAILROOM if name.endswith("_PER_HOUR")}
+    monkeypatch.setattr(settings, "MAILROOM", settings.MAILROOM | unlimited)

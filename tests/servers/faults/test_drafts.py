@@ -11,13 +11,15 @@ from django.utils import timezone
 
 from accounts.models import Identity, MailAccount
 from tests.servers.faults.rounds import rounds
-from tests.servers.sync_rig import account_on, imap_account, other_client, sync
+from tests.servers.faults.sending_rig import bury_connections
+from tests.servers.sync_rig import account_on, check, imap_account, other_client, sync
 from tests.support.dovecot import Dovecot
-from tests.support.faultproxy import Direction, FaultProxy, cut
+from tests.support.faultproxy import Direction, FaultProxy, call, cut
+from tests.support.workers import STATEMENT, Workers
 from webmail import connections
 from webmail.delivery import draft_copy
 from webmail.models import Draft, Mailbox
-from webmail.services import drafts
+from webmail.services import drafts, outbox
 from webmail.sync.due import due_drafts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,10 +44,10 @@ def copies(dovecot: Dovecot, account: MailAccount) -> list[bytes]:
     return [part.strip().encode() for part in found.split("body:") if part.strip()]
 
 
-def save(draft: Draft, text: str) -> None:
+def save(draft: Draft, text: str, *, to: str = "") -> None:
     """Somebody has typed, and paused."""
     assert draft.identity is not None
-    fields = drafts.Fields(identity=draft.identity, text=text, plain=True)
+    fields = drafts.Fields(identity=draft.identity, to=to, text=text, plain=True)
     drafts.save(draft.user, fields, draft=draft, revision=draft.revision)
     Draft.objects.filter(pk=draft.pk).update(updated_at=timezone.now() - timedelta(minutes=1))
 
@@ -87,6 +89,80 @@ def test_f43_a_draft_saved_over_and_over_is_one_draft(
     draft_copy.follow(draft.pk)
     with connections.open_imap(account) as session:
         assert session.status(b"Drafts").messages == 0
+
+
+JOB = "webmail.delivery.draft_copy:follow"
+ENDS = ("kept", "discarded", "sent")
+
+
+def test_f43_any_draft_whatever_breaks_while_it_is_written(
+    dovecot: Dovecot,
+    proxy: FaultProxy,
+    workers: Workers,
+    monkeypatch: pytest.MonkeyPatch,
+    without_sending_limits: None,
+) -> None:
+    """Each round a draft: saved some times while lines break and workers die, then left, discarded or sent."""
+    account = account_on(proxy.endpoint, dovecot.add_user())
+    account.outgoing = account.incoming  # nothing is sent here, and there has to be a server for it
+    account.save()
+    Identity.objects.create(account=account, address=account.address, is_default=True, verified_at=timezone.now())
+    sync(account)
+    monkeypatch.setattr(draft_copy, "CLAIM_LASTS", timedelta(0))  # who broke off is known to be gone
+    for number, chance in enumerate(rounds(12)):
+        fields = drafts.Fields(identity=account.identities.get(), to="ana@elsewhere.test", plain=True)
+        draft = drafts.save(account.user, fields)[0]
+        saves = chance.randint(1, 5)
+        for nth in range(saves):
+            save(draft, f"draft {number} version {nth}", to="ana@elsewhere.test")
+            _follow_somehow(draft, proxy, workers, chance)
+            if chance.random() < 0.1:
+                sync(account)
+            draft.refresh_from_db()
+        end = chance.choice(ENDS)
+        if end == "sent":
+            outbox.submit(draft)
+        elif end == "discarded":
+            drafts.discard(draft)
+        if end != "kept":
+            _follow_somehow(draft, proxy, workers, chance)
+        for _ in range(3):
+            draft_copy.follow(draft.pk)
+        expected = [f"draft {number} version {saves - 1}"] if end == "kept" else []
+        assert lying(dovecot, account) == expected, (number, end)
+        draft.refresh_from_db()
+        assert draft.superseded_uids == []
+        if end == "kept":
+            drafts.discard(draft)
+            draft_copy.follow(draft.pk)
+            assert lying(dovecot, account) == []
+    sync(account)
+    check(dovecot, account)
+
+
+def _follow_somehow(draft: Draft, proxy: FaultProxy, workers: Workers, chance: Random) -> None:
+    """A worker sees to the copy: undisturbed, on a line that breaks, or dying at a command or at the database."""
+    break_somewhere(proxy, chance)
+    if chance.random() < 0.3:
+        if chance.random() < 0.5:
+            workers.run(JOB, draft.pk, at=STATEMENT, nth=chance.randint(1, 18))
+        else:
+            proxy.clear()
+            proxy.rule(*chance.choice(PLACES), call(workers.kill))
+            workers.run(JOB, draft.pk)
+    else:
+        draft_copy.follow(draft.pk)
+    proxy.clear()
+    bury_connections()
+
+
+def lying(dovecot: Dovecot, account: MailAccount) -> list[str]:
+    """The texts of the drafts on the server, as another program sees them."""
+    with other_client(dovecot, account.address) as client:
+        client.select("Drafts", readonly=True)
+        uids = client.search(None, "ALL")[1][0].split()
+        rows = [client.fetch(uid.decode(), "(BODY.PEEK[TEXT])")[1][0] for uid in uids]
+    return sorted(row[1].decode().strip() for row in rows if isinstance(row, tuple))
 
 
 @dataclass
@@ -231,3 +307,26 @@ def test_a_copy_that_the_server_refuses_is_not_sent_again_at_once(dovecot: Dovec
     assert draft.pk not in due_drafts()
     save(draft, "the second")  # tried at once when something new is there to be copied
     assert draft.pk in due_drafts()
+
+
+@pytest.mark.parametrize("end", ["discarded", "sent"])
+def test_a_copy_of_which_nobody_heard_goes_with_its_draft(
+    dovecot: Dovecot, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    account = account_on(proxy.endpoint, dovecot.add_user())
+    account.outgoing = account.incoming  # nothing is sent here, and there has to be a server for it
+    account.save()
+    Identity.objects.create(account=account, address=account.address, is_default=True, verified_at=timezone.now())
+    sync(account)
+    monkeypatch.setattr(draft_copy, "CLAIM_LASTS", timedelta(0))  # who broke off is known to be gone
+    draft = drafts.save(account.user, drafts.Fields(identity=account.identities.get(), plain=True))[0]
+    save(draft, "the first", to="ana@elsewhere.test")
+    proxy.rule("to_client", rb"APPENDUID", cut())
+    draft_copy.follow(draft.pk)
+    proxy.clear()
+    assert lying(dovecot, account) == ["the first"]
+    draft.refresh_from_db()
+    assert draft.remote_revision == 0
+    drafts.discard(draft) if end == "discarded" else outbox.submit(draft)
+    draft_copy.follow(draft.pk)
+    assert lying(dovecot, account) == []

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import MailAccount, MailServer, User
 from tests.servers.faults.rounds import rounds
+from tests.servers.faults.sending_rig import Post, file, received, try_again
 from tests.servers.sync_rig import check, sync
 from tests.servers.test_delivery import Sender, friend, sender
 from tests.servers.test_delivery_races import at_once, due
@@ -24,7 +25,6 @@ from webmail.jobs import Job
 from webmail.models import Outgoing
 from webmail.services import outbox
 from webmail.sync.due import Repeats, dispatch
-from webmail.tasks.send import file_copy_in_sent
 
 __all__ = ["friend", "sender"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,37 +41,15 @@ EXPECTED = {
 }
 
 
-def received(account: MailAccount, mailbox: bytes) -> Counter[bytes]:
-    """How often each Message-ID lies in a mailbox of the person who signs in like this account."""
-    with connections.open_imap(account) as session:
-        seen = session.select(mailbox, read_only=True)
-        uids = session.search_uids(1, max(seen.uidnext - 1, 1)) if seen.exists else ()
-        headers = [session.fetch_section(uid, "HEADER", max_bytes=100_000) for uid in uids]
-    lines = [line for header in headers for line in header.split(b"\r\n") if line.lower().startswith(b"message-id:")]
-    return Counter(line.partition(b"<")[2].rstrip(b">") for line in lines)
-
-
-def try_again(made: Outgoing) -> None:
-    """The time of the next try has come."""
-    Outgoing.objects.filter(pk=made.pk).update(send_after=timezone.now())
-    submit(made.pk)
-    made.refresh_from_db()
-
-
-def file(made: Outgoing) -> None:
-    """The copy in Sent, asked for twice as a broker does that delivers a job again."""
-    for _ in range(2):
-        Outgoing.objects.filter(pk=made.pk).update(filing_after=timezone.now())
-        file_copy_in_sent(made.pk)
-
-
-def test_f35_a_cut_anywhere_leaves_one_copy_or_a_question(sender: Sender) -> None:
+def test_f35_a_cut_anywhere_leaves_one_copy_or_a_question(sender: Sender, without_sending_limits: None) -> None:
+    post = Post.of(sender, people=2)
     places = list(EXPECTED)
-    sent: list[str] = []
     for number, chance in enumerate(rounds(len(places))):
         at = places[number % len(places)] if number < len(places) else chance.choice(places)
+        made = post.hand_over(chance, sender.account.address)
         sender.submission.fail(at, None)
-        made = sender.send(sender.account.address)
+        submit(made.pk)
+        made.refresh_from_db()
         state = made.state
         assert state in EXPECTED[at], at
         for _ in range(chance.randrange(3)):  # a broker that delivers the job again, and the dispatcher's next looks
@@ -85,14 +63,10 @@ def test_f35_a_cut_anywhere_leaves_one_copy_or_a_question(sender: Sender) -> Non
         if at != "TAKEN":
             try_again(made)
         file(made)
-        made.refresh_from_db()
         assert (at, made.state, made.filing) == (at, State.SENT, Outgoing.Filing.FILED)
-        sent.append(made.message_id)
-    once = Counter({message_id.encode(): 1 for message_id in sent})
-    assert received(sender.account, b"INBOX") == once
-    assert received(sender.account, b"Sent") == once
-    sync(sender.account)
-    check(sender.dovecot, sender.account)
+    own = received(sender.account, b"INBOX")
+    assert own == Counter(dict.fromkeys(post.wanted, 1))
+    post.audit()
 
 
 def test_f10_redis_is_flushed_while_mail_is_sent(sender: Sender, friend: str, redis_url: str) -> None:
