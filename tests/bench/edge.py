@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -38,6 +39,13 @@ class Edge:
 
     def post(self, path: str, body: bytes, **headers: str) -> int:
         """Submit a form's fields, URL-encoded, as a page of ours would; the status."""
+        status, _ = self.submit(path, body, **headers)
+        if status >= 400:
+            raise RuntimeError(f"{path} answered {status}")
+        return status
+
+    def submit(self, path: str, body: bytes | Iterable[bytes], **headers: str) -> tuple[int, bytes]:
+        """The same with whatever is answered. A body in pieces needs a Content-Length."""
         from django.conf import settings
 
         usual = {
@@ -48,10 +56,7 @@ class Edge:
         }
         self._connection.request("POST", path, body=body, headers=usual | headers)
         response = self._connection.getresponse()
-        response.read()
-        if response.status >= 400:
-            raise RuntimeError(f"{path} answered {response.status}")
-        return response.status
+        return response.status, response.read()
 
     def page(self, path: str) -> str:
         """The body as text."""

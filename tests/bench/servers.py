@@ -11,6 +11,7 @@ from deploy.embedded.ports import free_port
 from tests import stack
 from tests.support.dovecot import Dovecot
 from tests.support.live import Live, prepare_live
+from tests.support.postfix import Postfix
 
 DATABASE = "bench"
 
@@ -21,6 +22,7 @@ class Servers:
 
     lives: list[Live] = field(default_factory=list)
     dovecots: list[Dovecot] = field(default_factory=list)
+    postfixes: list[Postfix] = field(default_factory=list)
     ready: bool = False
 
     def django(self, *, settings: str = "webmail.settings.prod") -> None:
@@ -45,10 +47,11 @@ class Servers:
         call_command("migrate", interactive=False, verbosity=0)
         self.ready = True
 
-    def web(self, *, workers: int = 1) -> Live:
+    def web(self, *, workers: int = 1, **settings: str) -> Live:
         """The web server on the benchmark's database; `start` on it brings workers, dispatcher and watcher too."""
         self.django()
-        live = prepare_live(DATABASE, DJANGO_SETTINGS_MODULE="webmail.settings.prod", GRANIAN_WORKERS=str(workers))
+        env = {"DJANGO_SETTINGS_MODULE": "webmail.settings.prod", "GRANIAN_WORKERS": str(workers)}
+        live = prepare_live(DATABASE, **(env | settings))
         self.lives.append(live)
         live.start("web")
         return live
@@ -67,10 +70,19 @@ class Servers:
         self.dovecots.append(server)
         return server
 
+    def postfix(self, dovecot: Dovecot) -> Postfix:
+        """A Postfix to which that Dovecot's users submit and which delivers to them; its queue is on disk."""
+        server = Postfix(stack.RUN_DIR / f"postfix-{free_port()}", dovecot.tls, dovecot)
+        server.start()
+        self.postfixes.append(server)
+        return server
+
     def stop(self) -> None:
         """End everything that was started and remove its files."""
         for live in self.lives:
             live.supervisor.stop_all()
+        for postfix in self.postfixes:
+            postfix.stop()
         for dovecot in self.dovecots:
             dovecot.stop()
         stack.clean_up()
