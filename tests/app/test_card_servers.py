@@ -170,6 +170,19 @@ def test_a_change_on_both_sides_is_told_and_decided(alice: Somebody) -> None:
     assert "Changed on both sides" not in text(alice, url("address_book", server))
 
 
+def test_the_address_book_says_when_its_server_needs_somebody(alice: Somebody, bob: Somebody) -> None:
+    page = reverse("mail:contacts")
+    server = connected(alice)
+    assert "dav.example" not in text(alice, page)
+    CardServer.objects.update(state="refused", error_code="auth")
+    assert "dav.example refused the password" in text(alice, page)
+    assert url("address_book", server) in text(alice, page)
+    assert "dav.example" not in text(bob, page)
+    CardServer.objects.update(state="working", error_code="")
+    linked(server, vanished=True)
+    assert "dav.example needs your decision" in text(alice, page)
+
+
 def test_a_form_that_was_open_during_a_change_writes_over_nothing(alice: Somebody) -> None:
     contact = contacts.save(alice.user, Details(name="Amara", mails=["a@x.example"]))
     address = reverse("mail:contact", args=[contact.pk])

@@ -335,6 +335,29 @@ def test_a_password_goes_to_no_other_site(book: Book, script: DavScript, certifi
     assert (server.error_code, server.server_line) == ("elsewhere", "dav.elsewhere.example")
 
 
+@pytest.mark.parametrize("prop", ["current-user-principal", "C:addressbook-home-set"])
+def test_a_password_goes_to_no_other_site_that_an_answer_names(
+    book: Book, script: DavScript, certificates: DemoCertificate, prop: str
+) -> None:
+    other = f"<{prop}><href>https://dav.elsewhere.example/b/</href></{prop}>"
+    book.instead["find"] = multistatus(found("/", other))
+    server = sync(begun(script, certificates), good=False)
+    assert (server.error_code, server.server_line) == ("elsewhere", "dav.elsewhere.example")
+
+
+@pytest.mark.parametrize("etag", ["\u2028", "\U0001f600", "a&#13;&#10;X-Injected: 1", "", "x" * 400])
+def test_a_version_that_no_header_can_name_is_none(
+    book: Book, server: CardServer, script: DavScript, etag: str
+) -> None:
+    book.cards["/b/Dee.vcf"] = (etag, vcard("Dee"))
+    sync(server)
+    assert set(here(server)) == {"Amara", "Bo", "Cy"}
+    change(here(server)["Amara"], role="Head")
+    sync(server)
+    assert "TITLE:Head" in book.cards["/b/Amara.vcf"][1]
+    assert not any("X-Injected" in one.fields for one in script.asked)
+
+
 def test_what_a_server_echoes_holds_no_password(book: Book, server: CardServer) -> None:
     def echo(asked: Asked) -> Answer:
         pair = asked.fields["Authorization"].removeprefix("Basic ")

@@ -270,6 +270,23 @@ def test_removed_here_and_changed_there_is_back(phone: Phone) -> None:
     assert crossed(contact) == {"kind": "back"}
 
 
+def test_removed_here_and_made_again_there_is_back(phone: Phone) -> None:
+    """Undo on the other device, after its removal here had come there."""
+    phone.put("a", card("a", "Amara Okafor"))
+    server = connected(phone)
+    follow(server)
+    text = CardLink.objects.get().card
+    contacts.remove(list(here(server).values()))
+    undo_is_past()
+    sync(server)
+    assert phone.names() == set()
+    phone.put("a", text)
+    sync(server)
+    sync(server)
+    assert phone.names() == {"a"}
+    assert set(here(server)) == {"Amara Okafor"}
+
+
 def test_two_made_with_one_uid_are_one(phone: Phone) -> None:
     server = connected(phone)
     follow(server)
@@ -335,6 +352,28 @@ def test_a_book_that_was_emptied_on_purpose_is_emptied_here_when_its_owner_says_
     sync(server)
     assert here(server) == {}
     assert phone.names() == set()
+
+
+def test_cards_that_come_back_after_their_owner_let_them_go_are_back(phone: Phone, radicale: Radicale) -> None:
+    for number in range(15):
+        phone.put(f"c{number}", card(f"c{number}", f"Person {number}"))
+    server = connected(phone)
+    follow(server)
+    kept = {path: path.read_bytes() for path in radicale.folder(phone.user, "Contacts").glob("*.vcf")}
+    for path in kept:
+        path.unlink()
+    radicale.lose_tokens(phone.user, "Contacts")
+    sync(server)
+    assert card_servers.believe(server) == 15
+    undo_is_past()
+    sync(server)
+    assert here(server) == {}
+    for path, octets in kept.items():
+        path.write_bytes(octets)
+    radicale.lose_tokens(phone.user, "Contacts")
+    sync(server)
+    sync(server)
+    assert len(phone.names()) == len(here(server)) == 15
 
 
 def test_a_book_that_is_gone_keeps_its_contacts_here(phone: Phone, radicale: Radicale) -> None:
@@ -462,6 +501,19 @@ def test_who_disconnects_during_a_pass_is_written_to_no_more(phone: Phone, worke
     assert not CardLink.objects.exclude(crossed={}).exists()
 
 
+def test_a_change_during_a_pass_is_sent_soon_after(phone: Phone, workers: Workers) -> None:
+    phone.put("a", card("a", "Amara Okafor"))
+    server = connected(phone)
+    follow(server)
+    phone.put("b", card("b", "Bo Li"))
+    running = workers.stop_at("cards written", SYNC, server.pk)
+    contact = change(here(server)["Amara Okafor"], role="Head")
+    CardLink.objects.filter(contact=contact).update(problem="x", problem_at=contact.changed_at)  # not by this pass
+    assert running.resume() == 0
+    server.refresh_from_db()
+    assert (server.next_run_at - timezone.now()).total_seconds() < 10
+
+
 # --- disconnecting ---------------------------------------------------------------------------------------------------
 
 
@@ -477,6 +529,38 @@ def test_disconnecting_changes_nothing_there(phone: Phone, take: bool) -> None:
     assert due.claim_card_servers() == []
     assert phone.names() == {"a"}
     assert set(here(server)) == ({"Only Here"} if take else {"Only Here", "Amara Okafor"})
+
+
+def test_a_book_no_longer_chosen_is_left_alone_there_whatever_happens_here(phone: Phone) -> None:
+    """Removed here meanwhile, they are not removed there when it is chosen again: they come back."""
+    phone.put("a", card("a", "Amara Okafor", *ODD))
+    phone.put("b", card("b", "Bo Li"))
+    server = connected(phone)
+    book = follow(server)
+    card_servers.choose(server, [], takes_new=None, also_here=False)
+    assert set(here(server)) == {"Amara Okafor", "Bo Li"}
+    contacts.remove([here(server)["Amara Okafor"]])
+    change(here(server)["Bo Li"], role="Head")
+    undo_is_past()
+    sync(server)
+    card_servers.choose(server, [book.pk], takes_new=book.pk, also_here=False)
+    sync(server)
+    assert phone.names() == {"a", "b"}
+    assert set(here(server)) == {"Amara Okafor", "Bo Li"}
+    assert "TITLE:Head" in phone.get("b")
+    assert Contact.objects.count() == 2
+
+
+def test_a_book_no_longer_chosen_is_written_to_by_no_pass(phone: Phone, workers: Workers) -> None:
+    phone.put("a", card("a", "Amara Okafor"))
+    server = connected(phone)
+    follow(server)
+    phone.put("b", card("b", "Bo Li"))
+    running = workers.stop_at("before cards", SYNC, server.pk)
+    card_servers.choose(server, [], takes_new=None, also_here=False)
+    assert running.resume() == 0
+    assert set(here(server)) == {"Amara Okafor"}
+    assert not CardLink.objects.exists()
 
 
 def test_connected_anew_everybody_is_there_once(phone: Phone) -> None:

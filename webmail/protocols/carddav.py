@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from webmail.mime.domains import ascii_domain
 from webmail.protocols.dav import (
     TOKEN_LOST,
     Answer,
@@ -40,11 +41,12 @@ MOST_BOOKS = 100
 MOST_ROUNDS = 200  # parts of one list of changes
 BATCH = 50  # cards asked for together
 LONGEST_HREF = 1_000
-LONGEST_ETAG = 300
 LONGEST_TOKEN = 2_000
 
 _CTAG = "http://calendarserver.org/ns/ getctag"
 _SAFE = "@:!$&'()*+,;=~-._"
+_ETAG = re.compile(r"[\x21-\x7e]{1,300}")  # what a header can name, RFC 9110 section 8.8.3
+_ESCAPED = "%/:?#[]@!$&'()*+,;=~|"
 _STATUS = re.compile(r"HTTP/\d(?:\.\d)?\s+(\d{3})")
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>'
 _FIND = (
@@ -139,6 +141,9 @@ def candidates(typed: str) -> tuple[str, ...]:
     """Addresses to look at for what a person typed: a URL, a domain, or a mail address. Empty for anything else."""
     text = typed.strip()
     if "://" in text:
+        text = _ascii(text)
+        if not text:
+            return ()
         found = urljoin(text, "/.well-known/carddav")
         return (text, found) if urlsplit(text).path not in ("", "/") else (found, text)
     domain = text.rpartition("@")[2].lower()
@@ -148,7 +153,19 @@ def candidates(typed: str) -> tuple[str, ...]:
         return ()
     if domain in _PROVIDERS:
         return (_PROVIDERS[domain],)
+    domain = ascii_domain(domain)
     return (f"https://{domain}/.well-known/carddav", f"https://{domain}/")
+
+
+def _ascii(url: str) -> str:
+    """The address as a request names it; "" for none."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    host, path = ascii_domain(parts.hostname or ""), quote(parts.path, safe=_ESCAPED)
+    return f"{parts.scheme.lower()}://{f'[{host}]' if ':' in host else host}{port}{path}" if host else ""
 
 
 def normal(href: str) -> str:
@@ -282,7 +299,7 @@ class Client:
         condition = {"If-Match": etag} if etag else {"If-None-Match": "*"}
         fields = {"Content-Type": "text/vcard; charset=utf-8", **condition}
         answer = self._session.ask("PUT", _joined(book, href), body=text.encode(), fields=fields, largest=65_536)
-        return answer.etag[:LONGEST_ETAG]
+        return answer.etag if _ETAG.fullmatch(answer.etag) else ""
 
     def delete(self, book: str, href: str, etag: str) -> None:
         """Deletes that version of the card. Raises Changed, NotThere."""
@@ -326,7 +343,7 @@ def _same_origin(one: str, other: str) -> bool:
 def _member(href: str, book: str) -> str:
     """The path of a card right below the book, in its normal form; "" for anything else."""
     try:
-        url = urljoin(book, href)
+        url = urljoin(book, quote(href, safe=_ESCAPED))
         if len(url) > LONGEST_HREF or not _same_origin(url, book):
             return ""
         path, home = normal(split(url).path), normal(split(book).path)
@@ -347,6 +364,12 @@ def _props(response: Element) -> Iterator[Element]:
 def _code(element: Element) -> int:
     found = _STATUS.match(element.said(dav("status")))
     return int(found[1]) if found else 0
+
+
+def _etag(props: Sequence[Element]) -> str:
+    """The version, "" where none is named that a condition could name again."""
+    found = next((tag for prop in props if (tag := prop.said(dav("getetag")))), "")
+    return found if _ETAG.fullmatch(found) else ""
 
 
 def _first(props: Sequence[Element], name: str) -> str:
@@ -387,11 +410,11 @@ def _gather(root: Element, book: str, members: dict[str, str], gone: dict[str, N
                 gone[href] = None
                 members.pop(href, None)
                 continue
-            etag = next((tag for prop in _props(response) if (tag := prop.said(dav("getetag")))), "")
+            etag = _etag(list(_props(response)))
             folder = any(prop.find(dav("resourcetype"), dav("collection")) is not None for prop in _props(response))
             if folder:
                 continue
-            if not etag or len(etag) > LONGEST_ETAG or status >= 400:
+            if not etag or status >= 400:
                 cut = True  # there is something whose version we were not told
                 continue
             members[href] = etag
@@ -417,14 +440,9 @@ def _sort_out(
             missing.append(href)
             continue
         props = list(_props(response))
-        etag = next((tag for prop in props if (tag := prop.said(dav("getetag")))), "")
+        etag = _etag(props)
         data = next((one.text for prop in props if (one := prop.find(card("address-data"))) is not None), "")
-        if (
-            not data.strip()
-            or len(data.encode("utf-8", "replace")) > LARGEST_CARD
-            or not etag
-            or len(etag) > LONGEST_ETAG
-        ):
+        if not etag or not data.strip() or len(data.encode("utf-8", "replace")) > LARGEST_CARD:
             unfit.append(href)
         else:
             text = data.replace("\r\n", "\n").replace("\r", "\n").strip("\n").replace("\n", "\r\n") + "\r\n"

@@ -60,7 +60,7 @@ class TooLarge(ProtocolViolation):
 
 
 class LeadsElsewhere(HostNotAllowed):
-    """A redirect to another site; ``server_line`` is its host. The password was not sent there."""
+    """An address on another site was given; ``server_line`` is its host. The password was not sent there."""
 
     kind: ClassVar[str] = "elsewhere"
 
@@ -139,10 +139,17 @@ class Session:
     def ask(
         self, method: str, url: str, *, body: bytes = b"", fields: Mapping[str, str] | None = None, largest: int
     ) -> Answer:
-        """The answer to a request, redirects not followed. Raises MailServerError; a refusal is one, see `_refused`."""
+        """The answer to a request, redirects not followed. Raises MailServerError; a refusal is one, see `_refused`.
+
+        LeadsElsewhere for any address outside the site of the session's first one.
+        """
         ends = time.monotonic() + self._patience
+        place = split(url)
+        self._site = self._site or _site(place.host)
+        if _site(place.host) != self._site:
+            raise LeadsElsewhere(place.host)
         try:
-            answer, location = self._exchange(method, split(url), url, body, fields or {}, largest, ends)
+            answer, location = self._exchange(method, place, url, body, fields or {}, largest, ends)
         except MailServerError:
             self.close()
             raise
@@ -156,24 +163,13 @@ class Session:
         return answer
 
     def follow(self, method: str, url: str, *, body: bytes, fields: Mapping[str, str], largest: int) -> Answer:
-        """The same through redirects within the site of the first address. Raises LeadsElsewhere besides."""
-        self._site = self._site or site(split(url).host)
+        """The same through redirects."""
         for _ in range(MOST_REDIRECTS + 1):
             try:
                 return self.ask(method, url, body=body, fields=fields, largest=largest)
             except Moved as moved:
-                url = self._next(url, moved.location)
+                url = _joined(url, moved.location)
         raise ProtocolViolation("too many redirects")
-
-    def _next(self, url: str, location: str) -> str:
-        try:
-            url = urljoin(url, location)
-        except ValueError:
-            raise HostNotAllowed("not a URL") from None
-        host = split(url).host
-        if site(host) != self._site:
-            raise LeadsElsewhere(host)
-        return url
 
     def _exchange(
         self, method: str, place: _Place, url: str, body: bytes, fields: Mapping[str, str], largest: int, ends: float
@@ -278,6 +274,18 @@ class Moved(ProtocolViolation):
     def __init__(self, location: str) -> None:
         super().__init__("the address has moved")
         self.location = location
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise HostNotAllowed("not a URL") from None
+
+
+def _site(host: str) -> str:
+    """What one owner answers for; an address in numbers is one by itself."""
+    return host if ":" in host or host.rpartition(".")[2].isdecimal() else site(host)
 
 
 def _read(response: http.client.HTTPResponse, largest: int, *, fails: bool) -> bytes:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -97,6 +97,20 @@ def lines(user: User) -> tuple[Line, ...]:
     asks = Count("books__links", filter=Q(books__links__vanished=True))
     found = CardServer.objects.filter(user=user, removed_at=None).annotate(here=here, asks=asks)
     return tuple(_line(server, server.here, bool(server.asks)) for server in found)
+
+
+def needing(user: User) -> list[ErrorBlock]:
+    """Servers that go on only when their owner does something, each as a title and where to go."""
+    vanished = CardLink.objects.filter(book__server=OuterRef("pk"), vanished=True)
+    stuck = Q(state__in=[State.REFUSED, State.FAILING]) | Q(asks=True)
+    found = CardServer.objects.filter(user=user, removed_at=None).annotate(asks=Exists(vanished)).filter(stuck)
+    return [_needs(server) for server in found]
+
+
+def _needs(server: CardServer) -> ErrorBlock:
+    place = reverse("mail:address_book", args=[server.pk])
+    title = _("%s needs your decision") % host_of(server)
+    return _error(server) or ErrorBlock(title, "", "", _("See address book"), place, "warn")
 
 
 def line(server: CardServer) -> Line:

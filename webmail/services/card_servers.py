@@ -67,9 +67,14 @@ def _clean_slate(server: CardServer, *, refused_logins: object) -> None:
 
 @transaction.atomic
 def choose(server: CardServer, books: list[int], *, takes_new: int | None, also_here: bool) -> None:
-    """Which address books are followed, and into which one contacts made here go; contacts of the others stay."""
+    """Which address books are followed, and into which one contacts made here go. Contacts of the others stay, and what
+    becomes of them is no change to those: chosen again, a book is compared as if for the first time.
+    """
+    CardServer.objects.select_for_update().get(pk=server.pk)  # no pass writes meanwhile
     mine = CardBook.objects.filter(server=server)
-    mine.update(chosen=False)
+    dropped = mine.filter(chosen=True).exclude(pk__in=books)
+    CardLink.objects.filter(book__in=dropped).delete()
+    dropped.update(chosen=False, takes_new=False, token="", ctag="", compared_at=None, unfit=0)
     mine.filter(pk__in=books).update(chosen=True)
     before = mine.filter(takes_new=True).values_list("pk", flat=True).first()
     if takes_new in books and takes_new is not None:
@@ -127,7 +132,7 @@ def believe(server: CardServer) -> int:
     links = CardLink.objects.filter(book__server=server, vanished=True)
     contacts = Contact.objects.filter(pk__in=list(links.values_list("contact_id", flat=True)), removed_at=None)
     count = contacts.update(removed_at=now, changed_at=now)
-    links.update(vanished=False, absent=True, etag="")
+    links.delete()  # should they be there again one day, they are new
     return count
 
 

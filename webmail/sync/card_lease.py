@@ -13,6 +13,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection, transaction
 
+from webmail.models import CardBook
 from webmail.sync.lease import LeaseLost, owner_name
 
 _TAKE = """
@@ -61,8 +62,9 @@ def release(lease: CardLease) -> None:
 
 
 @contextmanager
-def guarded(lease: CardLease) -> Iterator[None]:
-    """A transaction that only the holder of the lease can begin, and that extends it. Raises LeaseLost.
+def guarded(lease: CardLease, book_id: int | None = None) -> Iterator[None]:
+    """A transaction that only the holder of the lease can begin, and that extends it; with a book, only while its
+    owner follows that. Raises LeaseLost.
 
     Never open a socket or wait for one inside it.
     """
@@ -71,4 +73,6 @@ def guarded(lease: CardLease) -> Iterator[None]:
             cursor.execute(_HOLD, lease.values)
             if cursor.fetchone() is None:
                 raise LeaseLost
+        if book_id is not None and not CardBook.objects.filter(pk=book_id, chosen=True).exists():
+            raise LeaseLost
         yield

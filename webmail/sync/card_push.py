@@ -77,7 +77,7 @@ def name_new(lease: CardLease, book: CardBook) -> None:
     if not book.takes_new:
         return
     path = normal(split(book.url).path)
-    with guarded(lease):
+    with guarded(lease, book.pk):
         new = Contact.objects.filter(user=book.server.user_id, removed_at=None, link=None, pk__gt=book.takes_after)
         made = []
         for contact in new.order_by("pk")[:AT_ONCE]:
@@ -128,12 +128,12 @@ def _put(pushing: Pushing, link: CardLink, contact: Contact) -> None:
     text = card_text(link, contact, here)
     failpoints.reach("before card")
     if text == link.card and not link.absent:  # taken back before it was sent, or no change that a card shows
-        with guarded(pushing.lease):
+        with guarded(pushing.lease, pushing.book.pk):
             CardLink.objects.filter(pk=link.pk).update(base=as_json(here), known_at=at)
         return
     etag = pushing.client.put(pushing.book.url, link.href, text, "" if link.absent else link.etag)
     failpoints.reach("card put")
-    with guarded(pushing.lease):
+    with guarded(pushing.lease, pushing.book.pk):
         CardLink.objects.filter(pk=link.pk).update(
             etag=etag, card=text, base=as_json(here), known_at=at, absent=False, problem="", problem_at=None
         )
@@ -156,7 +156,7 @@ def _delete(pushing: Pushing, link: CardLink) -> None:
     failpoints.reach("before card")
     pushing.client.delete(pushing.book.url, link.href, link.etag)
     failpoints.reach("card deleted")
-    with guarded(pushing.lease):
+    with guarded(pushing.lease, pushing.book.pk):
         CardLink.objects.filter(pk=link.pk).update(absent=True, etag="", problem="", problem_at=None)
 
 
@@ -164,7 +164,7 @@ def _refused(pushing: Pushing, link: CardLink, error: CommandFailed) -> None:
     """Not tried again until the contact changes, or its owner says so."""
     assert link.contact is not None
     log.info("card %s: refused by its server: %s", link.pk, type(error).__name__)
-    with guarded(pushing.lease):
+    with guarded(pushing.lease, pushing.book.pk):
         CardLink.objects.filter(pk=link.pk).update(
             problem=error.server_line[:500] or "refused", problem_at=link.contact.changed_at
         )

@@ -42,7 +42,7 @@ def base_of(link: CardLink) -> Values:
 
 def take_in(lease: CardLease, book: CardBook, fetched: Sequence[Fetched]) -> None:
     """Cards as the server has them now: known ones brought up to date, others made. Raises Full, LeaseLost."""
-    with guarded(lease):
+    with guarded(lease, book.pk):
         hrefs = [one.href for one in fetched]
         links = {one.href: one for one in CardLink.objects.filter(book=book, href__in=hrefs)}
         ids = [one.contact_id for one in links.values() if one.contact_id]
@@ -68,13 +68,13 @@ def _update(link: CardLink, contact: Contact, one: Fetched) -> bool:
     """Link and contact as they are to be saved; says whether the contact has changed."""
     old, new, same_card = read_values(link.card), read_values(one.card), link.card == one.card
     here, base = values_of(contact), base_of(link)
-    dirty = link.absent or contact.changed_at != link.known_at
+    dirty, was_absent = link.absent or contact.changed_at != link.known_at, link.absent
     link.etag, link.card = one.etag, one.card
     link.absent = link.vanished = False
     link.problem = ""
     if contact.removed_at is not None:
-        if same_card:
-            return False
+        if same_card and not was_absent:
+            return False  # it goes from there too
         contact.removed_at = None
         link.crossed = {"kind": "back"}
         link.base = as_json(new)
@@ -202,7 +202,7 @@ def take_away(lease: CardLease, book: CardBook, hrefs: Sequence[str]) -> int:
     """These cards are gone from the server. Who was not changed here goes as well, to be found among the removed; who
     was is kept, and made there again. Returns how many went. Raises LeaseLost.
     """
-    with guarded(lease):
+    with guarded(lease, book.pk):
         links = list(CardLink.objects.filter(book=book, href__in=hrefs, absent=False).select_related("contact"))
         ids = [one.contact_id for one in links if one.contact_id]
         contacts = {one.pk: one for one in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")}

@@ -39,6 +39,7 @@ from webmail.sync.schedule import ACTIVE
 log = logging.getLogger(__name__)
 State = CardServer.State
 MOST_ASKED = 200  # cards whose absence is asked about one by one in a pass
+SOON = timedelta(seconds=5)  # what was changed during a pass follows
 FEW = 10  # that many may go at once unasked, even if they are most of the book
 TELL_SECONDS = 1.0
 
@@ -119,7 +120,10 @@ def _work(server: CardServer, lease: CardLease) -> bool:
         _failed(server, error)
         return False
     with guarded(lease):  # also proves that we may still write
-        card_state.succeed(server.pk, state=state, next_run_at=_next_run(server))
+        woken = CardServer.objects.filter(pk=server.pk).exclude(woken_at=lease.woken_at).exists()
+        soon = timezone.now() + SOON
+        at = _next_run(server)
+        card_state.succeed(server.pk, state=state, next_run_at=min(at, soon) if woken else at)
     live.publish(server.user_id, "cards", server=server.pk)
     return left
 
@@ -167,7 +171,8 @@ def _look(run: _Pass) -> tuple[str, bool]:
         if info is None:
             continue
         left = not _pull(run, book, info) or left
-        left = (book.writable and not _push(run, book)) or left
+        if book.writable:
+            left = not _push(run, book) or left
     return State.WORKING, left
 
 
@@ -227,7 +232,7 @@ def _pull(run: _Pass, book: CardBook, info: Book) -> bool:
     gone = [href for href in (known if whole else found.gone) if href in known and href not in listed]
     settled = _gone(run, book, gone, total=len(known), empty=whole and not listed)
     failpoints.reach("before card cursor")
-    with guarded(run.lease):
+    with guarded(run.lease, book.pk):
         rows = CardBook.objects.filter(pk=book.pk)
         rows.filter(compared_at=None).update(compared_at=timezone.now())
         if found.whole and settled and not came.left_out:
@@ -253,7 +258,7 @@ def _changes(run: _Pass, book: CardBook) -> Changes:
             return run.client.changes(book.url, "")
         except NotOffered:
             book.tells_changes, book.token = False, ""
-            with guarded(run.lease):
+            with guarded(run.lease, book.pk):
                 CardBook.objects.filter(pk=book.pk).update(tells_changes=False, token="")
     return run.client.listing(book.url)
 
@@ -281,7 +286,7 @@ def _fetch(run: _Pass, book: CardBook, hrefs: Sequence[str]) -> _Came | None:
 def _reappeared(run: _Pass, book: CardBook, hrefs: Sequence[str]) -> None:
     """Cards that were said to be gone are there as they were."""
     if CardLink.objects.filter(book=book, vanished=True).exists():
-        with guarded(run.lease):
+        with guarded(run.lease, book.pk):
             CardLink.objects.filter(book=book, vanished=True, href__in=hrefs).update(vanished=False)
 
 
@@ -290,7 +295,7 @@ def _gone(run: _Pass, book: CardBook, hrefs: Sequence[str], *, total: int, empty
     if not hrefs:
         return True
     if empty or (len(hrefs) > FEW and 2 * len(hrefs) > total):
-        with guarded(run.lease):
+        with guarded(run.lease, book.pk):
             CardLink.objects.filter(book=book, href__in=hrefs, absent=False).update(vanished=True)
         return True
     cards = run.client.fetch(book.url, hrefs)
@@ -307,13 +312,21 @@ def _gone(run: _Pass, book: CardBook, hrefs: Sequence[str], *, total: int, empty
 
 def _push(run: _Pass, book: CardBook) -> bool:
     """Sends what was changed here; False when the time is over before all is there."""
-    if book.compared_at is None and not CardBook.objects.filter(pk=book.pk, compared_at__isnull=False).exists():
+    if not CardBook.objects.filter(pk=book.pk, compared_at__isnull=False).exists():
         return True  # what is there has to be known first
     card_push.name_new(run.lease, book)
     pushing = card_push.Pushing(run.client, run.lease, book)
     ids = list(card_push.due(book, timezone.now()).order_by("pk").values_list("pk", flat=True)[: card_push.AT_ONCE])
+    if not ids:
+        return True
+    with guarded(run.lease, book.pk):
+        CardBook.objects.filter(pk=book.pk).update(ctag="")
     for link_id in ids:
         if run.over:
             return False
         card_push.push(pushing, link_id)
-    return len(ids) < card_push.AT_ONCE
+    # Marks of a server may be made of what it holds: were somebody to undo this there, the mark would be the one that
+    # we know. So it is moved past what was done here.
+    book.refresh_from_db(fields=["token", "tells_changes", "ctag", "compared_at"])
+    looked = not book.tells_changes or _pull(run, book, Book(book.url, "", True, True, "", ""))
+    return looked and len(ids) < card_push.AT_ONCE

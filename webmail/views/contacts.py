@@ -54,6 +54,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         more_url=f"?{urlencode(more)}" if found.after else "",
         export_query=urlencode({"q": typed, "group": group.pk if group else ""}),
         group_form=GroupForm(),
+        needing=card_servers.needing(user),
     )
     return render(request, "contacts/list.html", context)
 

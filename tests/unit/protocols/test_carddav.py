@@ -19,6 +19,11 @@ from webmail.protocols.net import Credential, Endpoint, Secret
         ("x.example/dav", ("https://x.example/dav", "https://x.example/.well-known/carddav")),
         ("x.example:5232", ("https://x.example:5232/.well-known/carddav", "https://x.example:5232/")),
         ("me@fastmail.com", ("https://carddav.fastmail.com/",)),
+        ("me@bücher.example", ("https://xn--bcher-kva.example/.well-known/carddav", "https://xn--bcher-kva.example/")),
+        (
+            "https://bücher.example/é/",
+            ("https://xn--bcher-kva.example/%C3%A9/", "https://xn--bcher-kva.example/.well-known/carddav"),
+        ),
         ("no such thing", ()),
         ("", ()),
     ],
