@@ -242,18 +242,92 @@ def test_a_listing_that_says_it_is_cut_short_takes_nothing_away(book: Book, serv
         ":",
     ],
 )
-def test_cards_outside_the_book_are_none_of_it(book: Book, server: CardServer, href: str) -> None:
-    full = book._listing
-
-    def more(asked: Asked) -> Answer:
-        status, fields, body = full(asked)
-        assert isinstance(body, bytes)
-        extra = f"<response>{found(href, '<getetag>9</getetag>')}</response></multistatus>"
-        return status, fields, body.replace(b"</multistatus>", extra.encode())
-
-    book.instead["listing"] = more
+def test_cards_outside_the_book_are_none_of_it(book: Book, server: CardServer, script: DavScript, href: str) -> None:
+    """Though the server would give them out; nothing is written there either."""
+    book.cards[href] = ('"99"', vcard("Outside"))
+    book.cards["https://localhost/x"] = ('"99"', vcard("Outside"))
     sync(server)
-    assert CardLink.objects.count() == 3
+    assert set(here(server)) == {"Amara", "Bo", "Cy"}
+    assert not any(f"<href>{href}</href>" in one.body for one in script.asked if one.method == "REPORT")
+
+
+class Telling:
+    """Answers for what changed since a token (RFC 6578), which is the newest version then."""
+
+    def __init__(self, book: Book, *, at_once: int = 1_000) -> None:
+        self.book, self.at_once = book, at_once
+        self.known: dict[str, int] = {}
+
+    def __call__(self, asked: Asked) -> Answer:
+        since = int(asked.body.partition("<sync-token>")[2].partition("</sync-token>")[0] or 0)
+        versions = {href: int(etag.strip('"')) for href, (etag, _) in self.book.cards.items()}
+        new = sorted((at, href) for href, at in versions.items() if at > since)
+        rows = [found(href, f"<getetag>{self.book.cards[href][0]}</getetag>") for _, href in new[: self.at_once]]
+        rows += [gone(href) for href in self.known if href not in versions] if since else []
+        self.known |= versions
+        last = new[: self.at_once][-1][0] if new else since
+        if len(new) > self.at_once:
+            rows.append("<href>/b/</href><status>HTTP/1.1 507 Insufficient Storage</status>")
+        return multistatus(*rows, after=f"<sync-token>{last}</sync-token>")
+
+
+@pytest.fixture
+def telling(book: Book, server: CardServer) -> CardServer:
+    """The same server, which tells changes."""
+    book.instead["changes"] = Telling(book)
+    CardBook.objects.update(tells_changes=True, token="")
+    sync(server)
+    assert CardBook.objects.get().token == "3"
+    return server
+
+
+def test_cards_that_an_answer_leaves_out_are_asked_for_again(book: Book, telling: CardServer) -> None:
+    """The cursor stays where it was, or nobody would hear of them any more."""
+    book.put("Dee")
+    book.put("Eve")
+    book.instead["multiget"] = lambda asked: multistatus(book.card("/b/Eve.vcf"))
+    sync(telling)
+    assert set(here(telling)) == {"Amara", "Bo", "Cy", "Eve"}
+    del book.instead["multiget"]
+    sync(telling)
+    assert set(here(telling)) == {"Amara", "Bo", "Cy", "Dee", "Eve"}
+    assert CardBook.objects.get().token == "5"
+
+
+def test_changes_that_come_in_parts_all_come(book: Book, telling: CardServer) -> None:
+    for number in range(25):
+        book.put(f"p{number}")
+    del book.cards["/b/Bo.vcf"]
+    teller = book.instead["changes"]
+    teller.at_once = 10
+    sync(telling)
+    assert len(here(telling)) == 27
+    assert "Bo" not in here(telling)
+
+
+def test_changes_that_never_end_take_nothing_away_and_move_no_cursor(book: Book, telling: CardServer) -> None:
+    cut = "<href>/b/</href><status>HTTP/1.1 507 Insufficient Storage</status>"
+    book.instead["changes"] = lambda _: multistatus(cut, after="<sync-token>3</sync-token>")
+    CardBook.objects.update(token="")
+    sync(telling)
+    assert len(here(telling)) == 3
+    assert CardBook.objects.get().token == ""
+    assert not CardLink.objects.filter(vanished=True).exists()
+
+
+def test_a_token_the_server_forgot_is_no_sign_of_anything(book: Book, telling: CardServer) -> None:
+    teller = book.instead["changes"]
+
+    def forgetful(asked: Asked) -> Answer:
+        if "<sync-token></sync-token>" in asked.body:
+            return teller(asked)  # type: ignore[no-any-return]  # a Telling
+        return 403, {}, b'<error xmlns="DAV:"><valid-sync-token/></error>'
+
+    book.instead["changes"] = forgetful
+    book.put("Dee")
+    del book.cards["/b/Bo.vcf"]
+    sync(telling)
+    assert set(here(telling)) == {"Amara", "Cy", "Dee"}
 
 
 def test_a_card_that_is_too_large_costs_itself_only(book: Book, server: CardServer) -> None:
