@@ -79,6 +79,7 @@ def test_trouble_is_told_with_its_cure(alice: Somebody) -> None:
         ("elsewhere", "connect dav.other.example instead"),
         ("tls", "no password was sent"),
         ("host-not-allowed", "Your administrator can allow it"),
+        ("no-basic", "does not sign in by password"),
         ("protocol", "was not understood"),
     ):
         server = connected(alice, state="failing", error_code=code, server_line="dav.other.example")
@@ -108,6 +109,17 @@ def test_books_are_chosen_and_one_takes_what_is_new(alice: Somebody) -> None:
     alice.client.post(url("address_book", server), form | {"also_here": "on"})
     one.refresh_from_db()
     assert one.takes_after == 0
+
+
+def test_until_all_is_here_it_is_a_first_sync(alice: Somebody) -> None:
+    server = connected(alice)
+    book = CardBook.objects.create(server=server, url="https://dav.example/b/", chosen=True)
+    for address in (LIST, url("address_book", server)):
+        assert "First sync" in text(alice, address)
+        assert "Up to date" not in text(alice, address)
+    CardBook.objects.filter(pk=book.pk).update(compared_at=timezone.now())
+    for address in (LIST, url("address_book", server)):
+        assert "Up to date" in text(alice, address)
 
 
 def test_a_new_password_does_not_move_a_known_server(alice: Somebody) -> None:

@@ -445,6 +445,19 @@ def test_what_a_server_echoes_holds_no_password(book: Book, server: CardServer) 
     assert "you said *** and ***" in server.server_line
 
 
+@pytest.mark.parametrize("offers", ['Digest realm="dav", nonce="1"', "Bearer", "Negotiate"])
+def test_a_server_that_takes_no_password_is_no_wrong_password(
+    book: Book, script: DavScript, certificates: DemoCertificate, offers: str
+) -> None:
+    book.instead["find"] = (401, {"WWW-Authenticate": offers}, b"")
+    server = begun(script, certificates)
+    sync(server, good=False)
+    assert (server.state, server.error_code, server.refused_logins) == ("failing", "no-basic", 0)
+    book.instead["find"] = (401, {"WWW-Authenticate": f'{offers}, Basic realm="dav"'}, b"")
+    sync(server, good=False)
+    assert server.error_code == "auth"
+
+
 def test_servers_wish_for_time_is_kept(book: Book, server: CardServer, script: DavScript) -> None:
     book.instead["books"] = ENDLESS["busy"]
     sync(server, good=False)

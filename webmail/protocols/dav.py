@@ -59,6 +59,12 @@ class TooLarge(ProtocolViolation):
     """The answer has more octets than were allowed."""
 
 
+class NoBasic(MailServerError):
+    """The server wants people to sign in by something else than a password in the request."""
+
+    kind: ClassVar[str] = "no-basic"
+
+
 class LeadsElsewhere(HostNotAllowed):
     """An address on another site was given; ``server_line`` is its host. The password was not sent there."""
 
@@ -215,6 +221,9 @@ class Session:
         if response.status in (429, 503):
             wait = min(int(after), LONGEST_WAIT) if after.isdecimal() and len(after) < 8 else None
             raise Throttled(self._line(response.status, response.reason, whole), retry_after=wait)
+        offers = ", ".join(response.headers.get_all("WWW-Authenticate", [])).lower()
+        if response.status == 401 and offers and not re.search(r"\bbasic\b", offers):
+            raise NoBasic(self._line(response.status, response.reason, whole))
         if not good and response.status not in _REDIRECTS:
             return Answer(response.status, url, self._line(response.status, response.reason, whole).encode()), ""
         return Answer(response.status, url, whole, etag), location.encode("latin-1", "replace").decode(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -96,7 +96,13 @@ def lines(user: User) -> tuple[Line, ...]:
     here = Count("books__links", filter=Q(books__links__contact__removed_at=None, books__links__contact__isnull=False))
     asks = Count("books__links", filter=Q(books__links__vanished=True))
     found = CardServer.objects.filter(user=user, removed_at=None).annotate(here=here, asks=asks)
-    return tuple(_line(server, server.here, bool(server.asks)) for server in found)
+    starting = set(_starting(user).values_list("server_id", flat=True))
+    return tuple(_line(server, server.here, bool(server.asks), server.pk in starting) for server in found)
+
+
+def _starting(user: User) -> QuerySet[CardBook]:
+    """Address books that are followed and not here yet."""
+    return CardBook.objects.filter(server__user=user, chosen=True, compared_at=None, gone_at=None)
 
 
 def needing(user: User) -> list[ErrorBlock]:
@@ -114,7 +120,8 @@ def _needs(server: CardServer) -> ErrorBlock:
 
 
 def line(server: CardServer) -> Line:
-    return _line(server, contacts_of(server), vanished_of(server) > 0)
+    starting = _starting(server.user).filter(server=server).exists()
+    return _line(server, contacts_of(server), vanished_of(server) > 0, starting)
 
 
 def contacts_of(server: CardServer) -> int:
@@ -193,13 +200,15 @@ def host_of(server: CardServer) -> str:
     return text.rpartition("@")[2].partition("/")[0][:253]
 
 
-def _line(server: CardServer, contacts: int, asks: bool) -> Line:
+def _line(server: CardServer, contacts: int, asks: bool, starting: bool) -> Line:
     level, icon = _LEVELS.get(server.state, ("", "info"))
     words = str(server.get_state_display())
     error = _error(server)
     refused = server.state == State.REFUSED or server.error_code == "auth"
     if refused:
         level, icon, words = "danger", "key", str(State.REFUSED.label)
+    if starting and server.state == State.WORKING:
+        level, icon, words = "", "refresh", _("First sync")
     progress = None
     if server.progress_total and not error:
         counts = {"done": f"{server.progress_done:,}", "total": f"{server.progress_total:,}"}
@@ -267,6 +276,13 @@ _TROUBLE: dict[str, tuple[Promise, Promise]] = {
         gettext_lazy(
             "Sign in again. Many providers need an app password, and a user name that is not the e-mail address. "
             "After three refusals Mailroom stops, so that the server does not lock you out."
+        ),
+    ),
+    "no-basic": (
+        gettext_lazy("%(host)s does not sign in by password"),
+        gettext_lazy(
+            "It asks for another way (Digest, or a sign-in page of its own), which Mailroom does not know for address "
+            "books. Whoever runs it can allow Basic over TLS."
         ),
     ),
     "unreachable": (
