@@ -25,6 +25,7 @@ class Job(StrEnum):
     FILE_SENT = "webmail.file_sent"
     SAVE_DRAFT = "webmail.save_draft"
     REMIND = "webmail.remind"
+    MERGE = "webmail.merge"
     BULK = "webmail.bulk"
     FETCH_IMAGE = "webmail.fetch_image"
     UNSUBSCRIBE = "webmail.unsubscribe"
@@ -41,6 +42,7 @@ QUEUES = {
     Job.FILE_SENT: "send",
     Job.SAVE_DRAFT: "send",
     Job.REMIND: "send",
+    Job.MERGE: "interactive",
     Job.BULK: "interactive",
     Job.FETCH_IMAGE: "images",
     Job.UNSUBSCRIBE: "images",  # the one queue whose workers connect to web servers

@@ -56,6 +56,7 @@ export class Composer {
     one("[data-save-now]", element).addEventListener("click", () => (this.changes++, this.save()));
     one(".composer-head", element).addEventListener("click", (event) => element.classList.contains("small") && !event.target.closest("button") && this.minimise());
     for (const button of all("[data-toggle]", element)) button.addEventListener("click", () => this.toggle(button));
+    one("[data-merge]", element).addEventListener("click", (event) => this.merge(event.currentTarget.dataset.merge));
     for (const button of all("[data-remind]", element)) button.addEventListener("click", () => this.remind(button));
     for (const button of all("[data-template]", element)) button.addEventListener("click", () => this.putIn(button));
     one("[data-to-bcc]", element).addEventListener("click", () => this.toBcc());
@@ -108,6 +109,16 @@ export class Composer {
     button.setAttribute("aria-pressed", String(field.checked));
     button.closest("details").open = false;
     this.changed();
+  }
+
+  /** The text is saved and goes on where a table is laid beside it. */
+  async merge(address) {
+    for (const people of this.people) people.settle();
+    await this.uploads.done();
+    const draft = await this.draft();
+    if (!draft || !(await this.save())) return;
+    this.end();
+    location.assign(address.replace("/0/", `/${draft}/`));
   }
 
   remind(button) {

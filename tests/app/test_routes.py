@@ -116,6 +116,7 @@ OWNED: dict[str, Arguments] = {
     "outgoing": lambda a: [an_outgoing(a).pk],
     "outgoing_do": lambda a: [an_outgoing(a).pk, "retry"],
     "draft_files": lambda a: [a_draft(a).pk],
+    "merge": lambda a: [a_draft(a).pk],
     "draft_file": lambda a: [(upload := an_upload(a)).draft_id, upload.pk],
     "identity_do": lambda a: [a.account.identities.get().pk, "ask"],
     "identity_confirm": lambda a: [signing.dumps([a.account.identities.get().pk, a.account.address], salt="identity")],

@@ -144,3 +144,32 @@ def test_pages_name_what_installs_mailroom(live: Live, page: Page) -> None:
     assert told["protocol_handlers"][0]["url"].endswith("?mailto=%s")
     icon = page.request.get(f"{live.url}{told['icons'][0]['src']}")
     assert icon.ok
+
+
+def test_one_text_goes_to_each_of_a_table(live: Live, maren: User, page: Page, axe: CheckAxe) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    page.locator("[name=subject]").fill("Berth {berth}")
+    write(page, "Hello {name}, see you at the quay.")
+    page.locator(".composer-tools details[data-menu]").first.locator("summary").click()
+    page.get_by_role("button", name="To each of a table").click()
+    table = "name,berth,mail\nØyvind,A & B,oy@quay.example\nBo,8,nobody\nCy,9,cy@quay.example\n"
+    page.locator("[name=table]").set_input_files(
+        {"name": "berths.csv", "mimeType": "text/csv", "buffer": table.encode()}
+    )
+    page.get_by_role("button", name="Use this table").click()
+    expect(page.locator("#merge-row")).to_have_text("Message 1 of 3")
+    expect(page.locator(".merge-row")).to_contain_text("Berth A & B")
+    axe(page)
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator(".merge-row")).to_contain_text("nobody: left out")
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator(".merge-row")).to_contain_text("Hello Cy, see you at the quay.")
+    page.get_by_role("button", name="Send 2 messages").click()
+    expect(page.locator("#merging")).to_contain_text("3 of 3 rows", timeout=A_WORKER)
+    expect(page.locator("#merging")).to_contain_text("Row 2:")
+    axe(page)
+    page.get_by_role("button", name="Take all back that has not left").click()
+    expect(page.locator("#merging")).to_contain_text("All messages are made")
+    made = Outgoing.objects.filter(user=maren)
+    assert sorted(made.values_list("subject", "state")) == [("Berth 9", "cancelled"), ("Berth A & B", "cancelled")]

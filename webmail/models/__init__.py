@@ -12,6 +12,7 @@ from .card_book import CardBook, CardLink
 from .contact import Contact, ContactGroup
 from .correspondent import Correspondent
 from .draft import Draft, Upload
+from .mail_merge import MailMerge
 from .mailbox import Mailbox
 from .message import Message, MessageSearch
 from .message_answer import MessageAnswer
@@ -38,6 +39,7 @@ __all__ = [
     "Correspondent",
     "Draft",
     "Flag",
+    "MailMerge",
     "Mailbox",
     "MailboxThread",
     "Message",

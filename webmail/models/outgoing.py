@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Identity, MailAccount, User
 
 from .draft import Draft
+from .mail_merge import MailMerge
 from .message import Message
 
 
@@ -54,6 +55,7 @@ class Outgoing(models.Model):
     identity = models.ForeignKey(Identity, on_delete=models.SET_NULL, null=True, related_name="+")
     draft = models.ForeignKey(Draft, on_delete=models.SET_NULL, null=True, related_name="outgoing")
     original = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="+")
+    merge = models.ForeignKey(MailMerge, on_delete=models.SET_NULL, null=True, related_name="messages")
     mode = models.CharField(max_length=7, choices=Draft.Mode.choices, default=Draft.Mode.NEW)
     message_id = models.TextField(unique=True)
     subject = models.TextField(blank=True)

@@ -18,6 +18,7 @@ from webmail.models import (
     ContactGroup,
     Draft,
     Mailbox,
+    MailMerge,
     Message,
     Outgoing,
     RemoteOp,
@@ -127,6 +128,11 @@ def open_drafts(user: User, mailbox: Mailbox) -> QuerySet[Draft]:
     """What is being written, if the mailbox is where drafts of its account are shown."""
     scope = Draft.objects.filter(user=user, account=mailbox.account_id, closed_at=None)
     return scope if mailbox.role == Mailbox.Role.DRAFTS else scope.none()
+
+
+def merge(user: User, draft_id: int) -> MailMerge:
+    """The table that lies beside a draft of theirs."""
+    return _one(MailMerge.objects.filter(user=user).select_related("draft__account__outgoing"), draft=draft_id)
 
 
 def upload(user: User, upload_id: int) -> Upload:

@@ -5,8 +5,9 @@ What is not known stays as it stands, so that it is seen before it is sent.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -17,6 +18,7 @@ from webmail.models import TextTemplate
 
 VARIABLES = ("first name", "name", "my name", "date")
 _VARIABLE = re.compile(r"\{ ?([a-z ]{1,20}?) ?\}", re.IGNORECASE)
+_COLUMN = re.compile(r"\{ ?([^{}<>\n]{1,120}?) ?\}")  # of a table: by whatever name it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,33 @@ def filled(template: TextTemplate, user: User, *, to: str) -> Filled:
 
     html = _VARIABLE.sub(lambda found: escape(value(found)), template.html)
     return Filled(subject=_VARIABLE.sub(value, template.subject), html=html)
+
+
+def filled_from(subject: str, html: str, values: Mapping[str, str], *, lines: bool = False) -> Filled:
+    """A text with the cells of one row in the place of its columns' names, which are keys in lower case.
+
+    With ``lines`` the first is a text of many lines, else a subject, which stays one.
+    """
+
+    def cell(name: str, found: re.Match[str]) -> str:
+        return values.get(" ".join(name.lower().split()), found[0])
+
+    def within(found: re.Match[str]) -> str:
+        name = unescape(found[1])
+        known = " ".join(name.lower().split()) in values
+        return escape(cell(name, found)).replace("\n", "<br>") if known else found[0]
+
+    def plain(found: re.Match[str]) -> str:
+        words = cell(found[1], found)
+        return words if lines else " ".join(words.split())
+
+    return Filled(subject=_COLUMN.sub(plain, subject), html=_COLUMN.sub(within, html))
+
+
+def named_in(*texts: str) -> list[str]:
+    """What stands in braces, in the order of their first appearance; texts, not HTML."""
+    found = (" ".join(one[1].split()) for text in texts for one in _COLUMN.finditer(text))
+    return list(dict.fromkeys(found))
 
 
 def _values(first: Address, user: User) -> dict[str, str]:

@@ -68,7 +68,7 @@ def save(
         mode, original = draft.mode, draft.original
     made = Draft.objects.create(user=user, mode=mode, original=original, **values)
     if draft is not None:
-        _copy_uploads(draft, made)
+        copy_uploads(draft, made)
     elif original is not None:
         _take_over(made, original)
     enqueue_on_commit(Job.SAVE_DRAFT, made.pk)
@@ -147,7 +147,8 @@ def _values(fields: Fields) -> dict[str, object]:
     }
 
 
-def _copy_uploads(source: Draft, target: Draft) -> None:
+def copy_uploads(source: Draft, target: Draft) -> None:
+    """The same files for another draft of the same account; the octets are there once."""
     for upload in source.uploads.all():
         upload.pk, upload.draft = None, target
         upload.save(force_insert=True)

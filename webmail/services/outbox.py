@@ -32,9 +32,10 @@ MOST_RECIPIENTS = MOST_TOGETHER
 class NotReady(Exception):
     """The draft cannot be sent as it is; ``errors`` names the field and says why in words."""
 
-    def __init__(self, errors: dict[str, str]) -> None:
+    def __init__(self, errors: dict[str, str], *, over_limit: bool = False) -> None:
         super().__init__(", ".join(errors))
         self.errors = errors
+        self.over_limit = over_limit  # of the hour: later it can be sent as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ def keep_to_limits(user: User, people: People) -> None:
     try:
         sending_limits.check(user, len(people.envelope()))
     except sending_limits.TooManyRecipients as refused:
-        raise NotReady({"": str(refused)}) from None
+        raise NotReady({"": str(refused)}, over_limit=True) from None
 
 
 def people_named(to: str, cc: str = "", bcc: str = "") -> tuple[People, dict[str, str]]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import MailAccount
 from webmail.jobs import Job, enqueue
-from webmail.models import BulkJob, Draft, Mailbox, MessageBody, Outgoing, Unsubscription
+from webmail.models import BulkJob, Draft, Mailbox, MailMerge, MessageBody, Outgoing, Unsubscription
 
 CLAIM_LASTS = timedelta(seconds=60)  # a queued job that nobody took up by then is queued again
 WANTED_AGAIN = timedelta(seconds=10)
@@ -145,6 +145,12 @@ def due_reminders() -> list[int]:
     return list(due.order_by("remind_at").values_list("pk", flat=True)[:AT_ONCE])
 
 
+def forgotten_merges() -> list[int]:
+    """Tables of which no worker makes messages any more."""
+    due = MailMerge.objects.filter(state=MailMerge.State.RUNNING, worked_at__lte=timezone.now() - BULK_AGAIN)
+    return list(due.values_list("pk", flat=True)[:AT_ONCE])
+
+
 class Repeats:
     """Keeps a job from being queued every second while it waits or runs."""
 
@@ -182,6 +188,7 @@ def dispatch(repeats: Repeats, *, put: Enqueue = enqueue) -> int:
         (Job.BULK, forgotten_bulk()),
         (Job.UNSUBSCRIBE, forgotten_unsubscriptions()),
         (Job.REMIND, due_reminders()),
+        (Job.MERGE, forgotten_merges()),
     ):
         for pk in repeats.fresh(job, ids):
             if put(job, pk):

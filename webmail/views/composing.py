@@ -153,6 +153,8 @@ def _posted(request: HttpRequest, user: User) -> HttpResponse:
     if do.startswith("schedule"):
         at, wrong = _sending_time(do.partition(":")[2] or data.get("send_at", ""))
         errors |= wrong
+    if do == "merge" and not errors:
+        return HttpResponseRedirect(reverse("mail:merge", args=[saved.pk]))
     leaving_now = at is not None or do == "send"
     if leaving_now and beside and draft is not None:
         errors |= {"": _not_this(draft)}
