@@ -66,7 +66,7 @@ def test_every_message_is_looked_at_before_any_is_made(alice: Somebody) -> None:
     first = page(alice, draft)
     assert "Message 1 of 3" in first
     assert "Hello Øyvind of Bergen, berth A &amp; B." in first
-    assert "has no column for unknown" in first
+    assert "has no column for {unknown}" in first
     assert "Send 2 messages" in first
     assert "not an address: left out" in page(alice, draft, row=2)
     third = page(alice, draft, row=3)

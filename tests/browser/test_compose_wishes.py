@@ -127,9 +127,9 @@ def test_what_another_app_shares_lies_in_a_composer(live: Live, maren: User, pag
     expect(text).to_contain_text("the <i>quay</i>")
     expect(text).to_contain_text("https://quay.example/a?b=c")
     expect(page.locator(".upload[data-upload] .file-name")).to_have_text("hull 7 ü.txt", timeout=A_WORKER)
-    write(page, "Look: ")
     draft = until_kept(subject="A <b>boat</b>", html__contains="&lt;i&gt;quay")
     assert [(one.filename, one.size) for one in draft.uploads.all()] == [("hull 7 ü.txt", 14)]
+    expect(page.locator(".composer-state")).to_contain_text("Saved", timeout=A_WORKER)
     page.goto(f"{live.url}{place}")  # taken once
     expect(page.locator("[name=subject]")).to_have_value("", timeout=A_WORKER)
     assert not page.locator(".upload").count()

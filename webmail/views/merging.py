@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
@@ -56,6 +57,7 @@ def _page(
         "nav": nav(user, current="compose"),
         "person": person(user),
         "draft": draft,
+        "edit_url": f"{reverse('mail:compose')}?draft={draft.pk}",
         "merge": found,
         "form": form or TableForm(),
         "problems": problems or {},
@@ -73,8 +75,8 @@ def _look(request: HttpRequest, found: MailMerge) -> dict[str, Any]:
     left_out = reading.without_address(found)
     return {
         "row": reading.filled_row(found, at - 1),
-        "before": at - 1,
-        "after": at + 1 if at < found.total else 0,
+        "before": f"?row={at - 1}" if at > 1 else "",
+        "after": f"?row={at + 1}" if at < found.total else "",
         "unknown": reading.unknown_names(found),
         "left_out": left_out,
         "count": found.total - left_out,

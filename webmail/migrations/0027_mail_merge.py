@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("webmail", "0025_reports_and_reminders"),
+        ("webmail", "0026_outgoing_holes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
