@@ -144,6 +144,10 @@ def other_client(server: Server, address: str, mailbox: str = "INBOX") -> Iterat
         yield client
 
 
+class ListedOnly(AssertionError):
+    """A server names a mailbox that can be opened and then does not open it."""
+
+
 def on_server(server: Server, address: str) -> State:
     """Mailbox (its wire name) to UID to flags, as the server says."""
     state: State = {}
@@ -155,7 +159,8 @@ def on_server(server: Server, address: str) -> State:
             if "\\noselect" in attributes.lower():
                 continue
             answer = client.select(quoted(name), readonly=True)
-            assert answer[0] == "OK", f"{name} is listed as {attributes!r}, and opening it brings {answer}"
+            if answer[0] != "OK":
+                raise ListedOnly(f"{name} is listed as {attributes!r}, and opening it brings {answer}")
             rows = [row for row in client.uid("FETCH", "1:*", "(UID FLAGS)")[1] if isinstance(row, bytes)]
             state[name] = {}
             for row in rows:
