@@ -103,6 +103,10 @@ mail = [
     path("settings/identities/", identities.listing, name="identities"),
     path("settings/identities/add/", identities.add, name="identity_add"),
     path("settings/identities/confirm/<str:token>/", identities.confirm, name="identity_confirm"),
+    path("settings/identities/<int:identity_id>/picture/", identities.add_picture, name="signature_picture_new"),
+    path(
+        "settings/identities/<int:identity_id>/picture/<int:picture_id>/", identities.picture, name="signature_picture"
+    ),
     path("settings/identities/<int:identity_id>/<slug:do>/", identities.do, name="identity_do"),
     path("settings/address-books/", card_servers.listing, name="address_books"),
     path("settings/address-books/add/", card_servers.add, name="address_book_add"),

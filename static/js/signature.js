@@ -1,6 +1,7 @@
 // A text of the settings, a signature or a template: the editor of the composer in place of the text field, which stays
 // for those without it. `data-rich` names the fields for text and HTML.
 import { all, icon, one } from "./page.js";
+import { toast } from "./toasts.js";
 
 const TOOLS = ["bold", "italic", "link"];
 
@@ -26,6 +27,17 @@ class Signature {
     const html = this.html.value || this.area.value.split("\n").map(paragraph).join("");
     this.frame.contentWindow.postMessage({ kind: "open", html, theme: document.documentElement.dataset.theme ?? "system", quiet: true }, "*", [port2]);
     this.tools();
+    this.showPictures();
+  }
+
+  /** Pictures are fetched by this page and handed in: the editor's document can ask nobody for them. */
+  async showPictures() {
+    for (const [cid, url] of Object.entries(JSON.parse(this.form.dataset.pictures || "{}"))) {
+      if (!this.html.value.includes(`cid:${cid}`)) continue;
+      const answer = await fetch(url).catch(() => null);
+      const blob = answer?.ok && (await answer.blob());
+      if (blob?.type.startsWith("image/")) this.port.postMessage({ kind: "picture", cid, blob });
+    }
   }
 
   hear(data) {
@@ -47,7 +59,31 @@ class Signature {
       button.addEventListener("click", () => this.do(tool, button));
       strip.append(button);
     }
+    if (words.upload) strip.append(this.pictureButton(words));
     this.frame.after(strip);
+  }
+
+  pictureButton(words) {
+    const label = Object.assign(document.createElement("label"), { className: "icon-btn small", title: words.image });
+    const field = Object.assign(document.createElement("input"), { type: "file", className: "visually-hidden", accept: "image/png,image/jpeg,image/gif,image/webp" });
+    field.setAttribute("aria-label", words.image);
+    field.addEventListener("change", async () => {
+      const [file] = field.files;
+      field.value = "";
+      if (file) await this.upload(file, words);
+    });
+    label.append(field, icon("image"));
+    return label;
+  }
+
+  async upload(file, words) {
+    const data = new FormData();
+    data.set("csrfmiddlewaretoken", this.form.elements.csrfmiddlewaretoken.value);
+    data.set("file", file);
+    const answer = await fetch(words.upload, { method: "POST", body: data, headers: { Accept: "application/json" } }).catch(() => null);
+    const told = answer?.headers.get("Content-Type")?.startsWith("application/json") ? await answer.json() : {};
+    if (!told.cid) return toast({ text: told.error ?? words.failed });
+    this.port.postMessage({ kind: "insert", cid: told.cid, blob: file, name: file.name });
   }
 
   do(tool, button) {

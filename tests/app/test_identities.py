@@ -1,21 +1,25 @@
 """How a person signs: the address that was written to, its signature, blind copy and copies in Sent."""
 
+import json
 from email import message_from_bytes
 from email.utils import parseaddr
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Identity
 from tests import factories
 from tests.app.conftest import Somebody
+from webmail import storage
 from webmail.delivery import draft_copy
 from webmail.models import Message, Outgoing
+from webmail.models.frozen import complete
 from webmail.queries import composing
 from webmail.queries.drafting import of_opening
-from webmail.services import drafts
+from webmail.services import drafts, outbox
 
 IDENTITIES = reverse("mail:identities")
 
@@ -137,3 +141,79 @@ def test_undo_comes_after_another_was_chosen_to_be_first(alice: Somebody) -> Non
     for one, do in ((press, "first"), (press, "remove"), (own, "first"), (press, "restore")):
         alice.client.post(reverse("mail:identity_do", args=[one.pk, do]))
     assert composing.blank(alice.user).identity == own
+
+
+# --- pictures in signatures ------------------------------------------------------------------------------------------
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
+
+
+def with_picture(who: Somebody, one: Identity) -> str:
+    """A signature with a picture, saved as its form does; returns the content id."""
+    file = SimpleUploadedFile("logo.png", PNG, content_type="image/png")
+    answer = who.client.post(reverse("mail:signature_picture_new", args=[one.pk]), {"file": file})
+    cid: str = answer.json()["cid"]
+    html = f'<p>Alice</p><img src="cid:{cid}" alt="logo">'
+    assert who.client.post(IDENTITIES, {"identity": one.pk, "signature_html": html}).status_code == 302
+    one.refresh_from_db()
+    return cid
+
+
+def test_the_picture_of_a_signature_goes_along_with_what_shows_it(alice: Somebody) -> None:
+    one = alice.account.identities.get()
+    cid = with_picture(alice, one)
+    assert f"cid:{cid}" in one.signature_html
+    picture = one.pictures.get()
+    opening = of_opening(alice.user, composing.blank(alice.user))
+    url = json.loads(opening.pictures)[cid]
+    answer = alice.client.get(url)
+    assert (answer.getvalue(), answer.headers["Content-Type"]) == (PNG, "image/png")
+    draft, _beside = drafts.save(alice.user, drafts.Fields(identity=one, to="a@x.example", html=opening.html))
+    drafts.save(alice.user, drafts.Fields(identity=one, to="b@x.example", html=opening.html), draft=draft, revision=1)
+    assert [upload.content_id for upload in draft.uploads.all()] == [cid]
+    made = outbox.submit(draft)
+    complete(made)
+    message = message_from_bytes(storage.read(alice.account.pk, made.digest))
+    (part,) = [part for part in message.walk() if part.get_content_type() == "image/png"]
+    assert (part["Content-ID"], part.get_payload(decode=True)) == (f"<{cid}>", PNG)
+    without, _beside = drafts.save(alice.user, drafts.Fields(identity=one, to="a@x.example", html="<p>Plain</p>"))
+    assert not without.uploads.exists()
+    assert picture.size == len(PNG)
+
+
+def test_a_signature_of_one_account_in_a_message_of_another_keeps_its_picture(alice: Somebody) -> None:
+    cid = with_picture(alice, alice.account.identities.get())
+    second = factories.account(alice.user, "pop3")
+    other = second.identities.get()
+    draft, _beside = drafts.save(alice.user, drafts.Fields(identity=other, html=f'<img src="cid:{cid}">'))
+    upload = draft.uploads.get()
+    assert storage.read(second.pk, upload.digest) == PNG
+
+
+@pytest.mark.parametrize(
+    ("octets", "kind", "words"),
+    [(b"x" * 500_001, "image/png", "500 KB"), (b"<svg/>", "image/svg+xml", "PNG"), (b"", "image/png", "PNG")],
+)
+def test_what_cannot_be_shown_in_a_signature_is_refused_in_words(
+    alice: Somebody, octets: bytes, kind: str, words: str
+) -> None:
+    one = alice.account.identities.get()
+    answer = alice.client.post(
+        reverse("mail:signature_picture_new", args=[one.pk]), {"file": SimpleUploadedFile("x", octets, kind)}
+    )
+    assert (answer.status_code, words in answer.json()["error"]) == (422, True)
+    assert not one.pictures.exists()
+
+
+def test_pictures_that_a_signature_no_longer_shows_are_forgotten(alice: Somebody) -> None:
+    one = alice.account.identities.get()
+    with_picture(alice, one)
+    alice.client.post(IDENTITIES, {"identity": one.pk, "signature_html": "<p>Alice</p>"})
+    assert not one.pictures.exists()
+
+
+def test_nobody_sends_the_picture_of_somebody_elses_signature(alice: Somebody, bob: Somebody) -> None:
+    cid = with_picture(alice, alice.account.identities.get())
+    html = f'<img src="cid:{cid}">'
+    draft, _beside = drafts.save(bob.user, drafts.Fields(identity=bob.account.identities.get(), html=html))
+    assert not draft.uploads.exists()

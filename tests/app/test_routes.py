@@ -27,6 +27,7 @@ from webmail.models import (
     RemoteImage,
     RemoteOp,
     SenderTrust,
+    SignaturePicture,
     TextTemplate,
     Upload,
 )
@@ -46,6 +47,12 @@ def nothing(_: Somebody) -> list[object]:
 
 def a_draft(who: Somebody) -> Draft:
     return Draft.objects.create(user=who.user, account=who.account, identity=who.account.identities.get())
+
+
+def a_signature_picture(who: Somebody) -> SignaturePicture:
+    return SignaturePicture.objects.create(
+        identity=who.account.identities.get(), filename="logo.png", content_type="image/png", size=1, digest="0" * 64
+    )
 
 
 def a_contact(who: Somebody) -> Contact:
@@ -118,6 +125,8 @@ OWNED: dict[str, Arguments] = {
     "draft_files": lambda a: [a_draft(a).pk],
     "merge": lambda a: [a_draft(a).pk],
     "draft_file": lambda a: [(upload := an_upload(a)).draft_id, upload.pk],
+    "signature_picture_new": lambda a: [a.account.identities.get().pk],
+    "signature_picture": lambda a: [(one := a_signature_picture(a)).identity_id, one.pk],
     "identity_do": lambda a: [a.account.identities.get().pk, "ask"],
     "identity_confirm": lambda a: [signing.dumps([a.account.identities.get().pk, a.account.address], salt="identity")],
     "contact": lambda a: [a_contact(a).pk],

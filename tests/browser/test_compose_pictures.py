@@ -73,3 +73,24 @@ def test_an_answer_shows_the_pictures_of_its_quote(live: Live, maren: User, page
     assert Upload.objects.get().content_id.endswith("@mailroom")
     page.reload()
     wait_for_pictures(page, 1)
+
+
+def test_a_picture_in_a_signature_is_kept_and_shown_where_one_writes(live: Live, maren: User, page: Page) -> None:
+    sign_in(page, maren, live)
+    page.goto(f"{live.url}/settings/identities/")
+    text = page.frame_locator(".signature-frame").locator("#text[contenteditable]")
+    text.click()
+    page.keyboard.type("Maren ")
+    page.locator("form[data-signed] input[type=file]").set_input_files(
+        {"name": "logo.png", "mimeType": "image/png", "buffer": picture(size=(40, 30))}
+    )
+    expect(text.locator("img")).to_have_js_property("naturalWidth", 40)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".toast")).to_contain_text("Saved")
+    expect(text.locator("img")).to_have_js_property("naturalWidth", 40)
+    compose(page, live)
+    written = page.frame_locator(".composer-frame").locator("#text")
+    expect(written.locator("img")).to_have_js_property("naturalWidth", 40)
+    write(page, "Hello ")
+    draft = saved(page, "Hello")
+    assert [upload.filename for upload in draft.uploads.all()] == ["logo.png"]

@@ -33,6 +33,7 @@ from webmail.models import (
     OutgoingRecipient,
     Placement,
     RemoteOp,
+    SignaturePicture,
     TextTemplate,
     Upload,
 )
@@ -223,6 +224,14 @@ def _contact(user: User, mark: str) -> None:
     words = {"name": mark[:200], "organisation": mark[:200], "role": mark[:200], "notes": mark}
     contact = Contact.objects.create(user=user, uid=str(uuid.uuid4()), sort=mark[:200], search=mark, **words, **lists)
     TextTemplate.objects.create(user=user, name=mark[:100], subject=mark[:500], html=mark)
+    for identity in Identity.objects.filter(account__user=user):
+        SignaturePicture.objects.create(
+            identity=identity,
+            filename=mark[:255],
+            content_type="image/png",
+            size=1,
+            digest=_stored(identity.account, mark),
+        )
     contact.groups.add(ContactGroup.objects.create(user=user, name=mark[:100]))
     _address_book(contact, mark)
 
@@ -316,6 +325,9 @@ def _values(route: Route, name: str, of: World) -> list[str]:
         "ids": [".".join(str(pk) for pk in contacts)],
         "upload_id": list(of.draft.uploads.values_list("pk", flat=True)),
         "identity_id": list(of.account.identities.values_list("pk", flat=True)),
+        "picture_id": list(
+            SignaturePicture.objects.filter(identity__account__user=of.user).values_list("pk", flat=True)
+        ),
         "outgoing_id": [of.outgoing.pk],
         "op_id": list(RemoteOp.objects.filter(account=of.account).values_list("pk", flat=True)),
         "provider_id": list(

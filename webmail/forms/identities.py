@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Identity, MailAccount, User
 from accounts.models.identity import ANY
 from webmail.mime.html_text import html_to_text
+from webmail.models import signature_pictures_in
 from webmail.render.compose import clean_for_editor
 
 from .lines import BodyField, LineField
@@ -41,7 +42,7 @@ class IdentityForm(_IdentityModelForm):
         cleaned = super().clean() or {}
         html = clean_for_editor(cleaned.get("signature_html", ""))
         text = html_to_text(html).replace("\xa0", " ").strip()
-        cleaned["signature_html"] = html if text else ""
+        cleaned["signature_html"] = html if text or signature_pictures_in(html) else ""
         if text:
             cleaned["signature"] = text[:10_000]
         return cleaned

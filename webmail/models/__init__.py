@@ -24,6 +24,7 @@ from .remote_image import RemoteImage
 from .remote_op import Action, RemoteOp
 from .report import ReportedFate
 from .sender_trust import SenderTrust
+from .signature_picture import SignaturePicture, signature_pictures_in
 from .text_template import TextTemplate
 from .thread import MailboxThread, Thread, ThreadRef
 from .unsubscription import Unsubscription
@@ -55,9 +56,11 @@ __all__ = [
     "RemoteOp",
     "ReportedFate",
     "SenderTrust",
+    "SignaturePicture",
     "TextTemplate",
     "Thread",
     "ThreadRef",
     "Unsubscription",
     "Upload",
+    "signature_pictures_in",
 ]

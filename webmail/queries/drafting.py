@@ -10,7 +10,7 @@ from django.utils.translation import gettext, ngettext
 
 from accounts.models import Identity, User
 from webmail.mime.html_text import html_to_text
-from webmail.models import Draft, Flag, Message, MessageBody, Placement, TextTemplate
+from webmail.models import Draft, Flag, Message, MessageBody, Placement, SignaturePicture, TextTemplate
 
 from . import access, offered
 from .composing import Opening, content_id, signature
@@ -66,6 +66,7 @@ class Sheet:
     remind_days: int = 0
     files: tuple[FileChip, ...] = ()
     templates: tuple[tuple[int, str], ...] = ()
+    signature_pictures: dict[str, str] = field(default_factory=dict)  # content id to URL
     saved_at: datetime | None = None
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -93,7 +94,9 @@ class Sheet:
     @property
     def pictures(self) -> str:
         """Where the pictures of the text are, by the content id that stands there, as JSON."""
-        return json.dumps({file.content_id: file.url for file in self.files if file.content_id})
+        return json.dumps(
+            self.signature_pictures | {file.content_id: file.url for file in self.files if file.content_id}
+        )
 
     @property
     def title(self) -> str:
@@ -111,6 +114,7 @@ def of_opening(user: User, opening: Opening) -> Sheet:
     return Sheet(
         choices=choices(user),
         templates=_templates(user),
+        signature_pictures=signature_pictures(user),
         identity=opening.identity.pk if opening.identity else 0,
         sender=opening.sender,
         mode=opening.mode,
@@ -129,6 +133,7 @@ def of_draft(user: User, draft: Draft) -> Sheet:
     return Sheet(
         choices=choices(user),
         templates=_templates(user),
+        signature_pictures=signature_pictures(user),
         identity=draft.identity_id or 0,
         sender=draft.sender,
         draft=draft.pk,
@@ -173,6 +178,12 @@ def _if_nobody_answers(days: int) -> str:
     if days % 7 == 0:
         return ngettext("No answer within a week", "No answer within %(count)d weeks", days // 7) % {"count": days // 7}
     return ngettext("No answer within a day", "No answer within %(count)d days", days) % {"count": days}
+
+
+def signature_pictures(user: User) -> dict[str, str]:
+    """Where the pictures of the person's signatures are, by content id."""
+    mine = SignaturePicture.objects.filter(identity__account__user=user).only("pk", "identity_id")
+    return {one.content_id: reverse("mail:signature_picture", args=[one.identity_id, one.pk]) for one in mine}
 
 
 def _templates(user: User) -> tuple[tuple[int, str], ...]:

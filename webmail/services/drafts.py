@@ -13,7 +13,7 @@ from accounts.models import Identity, User
 from webmail import storage
 from webmail.jobs import Job, enqueue_on_commit
 from webmail.mime.filenames import safe_filename
-from webmail.models import Draft, Message, MessageBody, Upload
+from webmail.models import Draft, Message, MessageBody, SignaturePicture, Upload, signature_pictures_in
 from webmail.queries import offered
 from webmail.queries.composing import content_id
 from webmail.render.compose import clean_for_editor
@@ -60,6 +60,7 @@ def save(
         )
         if changed:
             draft.refresh_from_db()
+            _take_from_signatures(draft)
             enqueue_on_commit(Job.SAVE_DRAFT, draft.pk)
             return draft, False
         draft.refresh_from_db()
@@ -71,6 +72,7 @@ def save(
         copy_uploads(draft, made)
     elif original is not None:
         _take_over(made, original)
+    _take_from_signatures(made)
     enqueue_on_commit(Job.SAVE_DRAFT, made.pk)
     return made, draft is not None
 
@@ -152,6 +154,33 @@ def copy_uploads(source: Draft, target: Draft) -> None:
     for upload in source.uploads.all():
         upload.pk, upload.draft = None, target
         upload.save(force_insert=True)
+
+
+def _take_from_signatures(draft: Draft) -> None:
+    """Pictures of a signature in the text go along, once each, whichever of the person's accounts keeps them."""
+    wanted = signature_pictures_in(draft.html)
+    if not wanted:
+        return
+    known = set(draft.uploads.exclude(content_id="").values_list("content_id", flat=True))
+    mine = SignaturePicture.objects.filter(pk__in=wanted, identity__account__user=draft.user_id)
+    for picture in mine.select_related("identity"):
+        if picture.content_id in known:
+            continue
+        digest, owner = picture.digest, picture.identity.account_id
+        if not storage.exists(owner, digest):
+            continue
+        if owner != draft.account_id:
+            digest = storage.put(draft.account_id, storage.read(owner, digest))
+        Upload.objects.create(
+            user_id=draft.user_id,
+            account_id=draft.account_id,
+            draft=draft,
+            filename=picture.filename,
+            content_type=picture.content_type,
+            size=picture.size,
+            digest=digest,
+            content_id=picture.content_id,
+        )
 
 
 def _take_over(draft: Draft, original: Message) -> None:

@@ -6,7 +6,7 @@ a whole domain (``*@example.org``) the mail goes to an address of it that nobody
 
 import os
 from datetime import timedelta
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 from django.core import signing
 from django.db import transaction
@@ -20,7 +20,9 @@ from webmail import live, storage
 from webmail.jobs import Job, enqueue_on_commit
 from webmail.mime.addresses import Address
 from webmail.mime.build import Composition, new_message_id, write_message
-from webmail.models import Outgoing, OutgoingRecipient
+from webmail.mime.filenames import safe_filename
+from webmail.models import Outgoing, OutgoingRecipient, SignaturePicture, signature_pictures_in
+from webmail.render.headers import PICTURES
 
 from .mailboxes import NotPossible
 
@@ -29,6 +31,7 @@ VALID_SECONDS = 3 * 86_400
 AN_HOUR = timedelta(hours=1)
 MOST_ASKED = 5  # mails to confirm addresses that one person has sent in an hour
 PAUSE = timedelta(minutes=1)
+LARGEST_PICTURE = 500_000  # octets; it goes along with every message
 
 
 @transaction.atomic
@@ -83,6 +86,27 @@ def named_by(user: User, token: str) -> Identity | None:
     except (signing.BadSignature, ValueError, TypeError):
         return None
     return Identity.objects.filter(pk=pk, account__user=user, address=address, removed_at=None).first()
+
+
+def add_picture(identity: Identity, *, filename: str, content_type: str, file: IO[bytes]) -> SignaturePicture:
+    """A picture for the signature. Raises NotPossible for what is too large or no picture."""
+    octets = file.read(LARGEST_PICTURE + 1)
+    if len(octets) > LARGEST_PICTURE:
+        raise NotPossible(_("A picture of a signature has at most %d KB.") % (LARGEST_PICTURE // 1000))
+    if content_type not in PICTURES or not octets:
+        raise NotPossible(_("A signature shows PNG, JPEG, GIF and WebP pictures."))
+    return SignaturePicture.objects.create(
+        identity=identity,
+        filename=safe_filename(filename) or "picture",
+        content_type=content_type,
+        size=len(octets),
+        digest=storage.put(identity.account_id, octets),
+    )
+
+
+def forget_pictures(identity: Identity) -> None:
+    """Those that the signature no longer shows."""
+    identity.pictures.exclude(pk__in=signature_pictures_in(identity.signature_html)).delete()
 
 
 @transaction.atomic

@@ -1,19 +1,32 @@
 """The addresses a person writes from, one card each; adding one sends a mail whose link confirms it."""
 
+import json
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import Identity, User
+from webmail import storage
 from webmail.forms.identities import IdentityForm, NewIdentityForm
 from webmail.queries import access
+from webmail.queries.drafting import signature_pictures
+from webmail.render import headers
 from webmail.services import identities
 from webmail.services.mailboxes import NotPossible
 
+from .files import stored, with_own_policy
 from .lists import signed_in
 from .settings import frame
 
@@ -29,7 +42,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         posted = request.method == "POST" and chosen == str(identity.pk)
         form = IdentityForm(request.POST if posted else None, instance=identity, auto_id=f"i{identity.pk}_%s")
         if posted and form.is_valid():
-            form.save()
+            identities.forget_pictures(form.save())
             valid = True
         forms.append(form)
     if valid:
@@ -38,7 +51,8 @@ def listing(request: HttpRequest) -> HttpResponse:
     status = 422 if any(form.is_bound for form in forms) else 200
     if request.method == "POST" and status == 200:
         raise Http404
-    return render(request, "settings/identities.html", frame(request, "identities") | {"forms": forms}, status=status)
+    context = frame(request, "identities") | {"forms": forms, "pictures": json.dumps(signature_pictures(user))}
+    return render(request, "settings/identities.html", context, status=status)
 
 
 @login_required
@@ -72,6 +86,34 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("mail:identities"))
     context = frame(request, "identities") | {"identity": identity}
     return render(request, "settings/identity_confirm.html", context, status=200 if identity else 404)
+
+
+@login_required
+@require_POST
+def add_picture(request: HttpRequest, identity_id: int) -> JsonResponse:
+    """A picture for the signature being written: its content id, or why it cannot be one."""
+    identity = access.identity(signed_in(request), identity_id)
+    file = request.FILES.get("file")
+    if file is None:
+        raise Http404
+    try:
+        made = identities.add_picture(
+            identity, filename=file.name or "", content_type=file.content_type or "", file=file
+        )
+    except NotPossible as error:
+        return JsonResponse({"error": str(error)}, status=422)
+    return JsonResponse({"cid": made.content_id})
+
+
+@login_required
+@require_GET
+def picture(request: HttpRequest, identity_id: int, picture_id: int) -> HttpResponse | StreamingHttpResponse:
+    """A picture of a signature, for its editor and for the composer."""
+    found = access.identity(signed_in(request), identity_id).pictures.filter(pk=picture_id).first()
+    if found is None or not storage.exists(found.identity.account_id, found.digest):
+        raise Http404
+    response = stored(request, found.identity.account_id, found.digest)
+    return with_own_policy(response, headers.download_headers(found.filename, found.content_type, inline=False))
 
 
 @login_required
