@@ -66,6 +66,9 @@ class Grant:
 
 def grant(account: MailAccount) -> Grant | None:
     """The account's tokens as they are now; None for an account with a password. Raises crypto.SealBroken."""
+    loaded = account._state.fields_cache.get("credential")
+    if loaded is not None and loaded.provider_id is None:
+        return None
     held = Credential.objects.select_related("provider").filter(account=account.pk, provider__isnull=False).first()
     if held is None or held.provider is None:
         return None

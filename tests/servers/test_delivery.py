@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import MailAccount, MailServer
+from accounts.models import Identity, MailAccount, MailServer
 from accounts.services import credentials
 from tests import factories
 from tests.servers.sync_rig import sync
@@ -18,6 +20,7 @@ from webmail import connections
 from webmail.delivery import submit as submitting
 from webmail.delivery.file_sent import file_sent
 from webmail.delivery.submit import recover, submit
+from webmail.jobs import Job
 from webmail.models import Draft, Flag, Message, Outgoing, Placement, ReportedFate
 from webmail.protocols.errors import MailServerError
 from webmail.queries import outbox as reading
@@ -138,6 +141,29 @@ def test_temporary_refusal_is_tried_again_for_that_recipient_alone(sender: Sende
     outgoing.refresh_from_db()
     assert outgoing.state == Outgoing.State.SENT
     assert [message.rcpt_tos for message in sender.submission.accepted] == [(friend,), (other,)]
+
+
+def test_a_try_takes_as_many_statements_for_many_recipients_as_for_one(sender: Sender) -> None:
+    """A worker that asks and writes for each of five hundred keeps the others waiting."""
+    counts = []
+    for number in (1, 2, 40):
+        made = sender.hand_over(", ".join(f"person{n}@elsewhere.test" for n in range(number)))
+        with CaptureQueriesContext(connection) as caught:
+            submit(made.pk)
+        made.refresh_from_db()
+        assert (made.state, made.recipients.filter(state="accepted").count()) == (Outgoing.State.SENT, number)
+        counts.append(len(caught))
+    assert counts[1] == counts[2] <= 13
+
+
+def test_no_worker_is_asked_to_file_what_no_copy_is_kept_of(
+    sender: Sender, friend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Job] = []
+    monkeypatch.setattr(submitting, "enqueue_on_commit", lambda job, *_: asked.append(job))
+    Identity.objects.update(keeps_sent=False)
+    assert sender.send(friend).state == Outgoing.State.SENT
+    assert not asked
 
 
 @pytest.mark.parametrize("kind", ["scheduled", "sent again by its writer"])

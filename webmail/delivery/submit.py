@@ -15,11 +15,10 @@ from typing import BinaryIO, cast
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.crypto import SealBroken
-from accounts.models import MailAccount, MailServer
+from accounts.models import MailServer
 from webmail import connections, live, storage
 from webmail.jobs import Job, enqueue_on_commit
 from webmail.models import Outgoing, OutgoingRecipient, frozen
@@ -27,7 +26,7 @@ from webmail.protocols import smtp
 from webmail.protocols.errors import AuthenticationFailed, HostNotAllowed, MailServerError
 from webmail.protocols.net import Credential
 
-from . import answered, reminding
+from . import answered, reminding, tries
 from .backoff import next_try
 
 log = logging.getLogger(__name__)
@@ -60,12 +59,10 @@ class _Verdict:
 
 def submit(outgoing_id: int) -> None:
     """Sends the message if it is due and nobody else does; every outcome is written to its row, none is raised."""
-    claim = _claim(outgoing_id)
-    if claim is None:
+    outgoing = tries.load(outgoing_id)
+    claim = tries.claim(outgoing) if outgoing is not None else None
+    if outgoing is None or claim is None:
         return
-    outgoing = Outgoing.objects.select_related("account__outgoing", "account__credential", "user", "identity").get(
-        pk=outgoing_id
-    )
     try:
         submission = _speak(outgoing, claim)
     except ClaimLost:
@@ -101,26 +98,13 @@ def _after_death(outgoing: Outgoing) -> _Verdict:
     return _Verdict(State.DEFERRED, "lost", again_at=timezone.now())
 
 
-def _claim(outgoing_id: int) -> uuid.UUID | None:
-    may_send = Q(user__is_active=True, account__organisation__suspended_at=None)
-    if not Outgoing.objects.filter(may_send & ~Q(account__state=MailAccount.State.SUSPENDED), pk=outgoing_id).exists():
-        return None
-    now, claim = timezone.now(), uuid.uuid4()
-    # Conditions on this table alone: behind a join they would be judged before the row is locked, and two could claim.
-    taken = Outgoing.objects.filter(
-        pk=outgoing_id, state__in=[State.QUEUED, State.DEFERRED], send_after__lte=now, claim=None
-    ).update(state=State.SENDING, phase="", claim=claim, claimed_at=now)
-    return claim if taken else None
-
-
 def _speak(outgoing: Outgoing, claim: uuid.UUID) -> smtp.Submission:
     account = outgoing.account
     if account.outgoing is None:
         raise HostNotAllowed
     if outgoing.identity is not None and not outgoing.identity.is_usable:
         raise NotOwnAddress
-    waiting = [OutgoingRecipient.State.WAITING, OutgoingRecipient.State.DEFERRED]
-    addresses = list(outgoing.recipients.filter(state__in=waiting).values_list("address", flat=True))
+    addresses = tries.left(outgoing.pk)
     server = connections.endpoint(account.outgoing)
     frozen.complete(outgoing)
     with storage.open_file(account.pk, outgoing.digest) as file:
@@ -152,10 +136,7 @@ def _reports_wanted(outgoing: Outgoing) -> smtp.ReportsWanted | None:
 
 def _reach(outgoing: Outgoing, claim: uuid.UUID, phase: smtp.Phase) -> None:
     """Commits the phase before the step that follows it."""
-    changed = Outgoing.objects.filter(pk=outgoing.pk, claim=claim).update(
-        phase=_PHASES[phase], claimed_at=timezone.now()
-    )
-    if not changed:
+    if not tries.reach(outgoing.pk, claim, _PHASES[phase]):
         raise ClaimLost
 
 
@@ -179,21 +160,8 @@ def _again_or_give_up(outgoing: Outgoing, code: str, line: str, *, asked: float 
 @transaction.atomic
 def _record(outgoing: Outgoing, claim: uuid.UUID, submission: smtp.Submission) -> None:
     """Writes each recipient's outcome and what it makes of the whole."""
-    now = timezone.now()
-    states = {
-        "accepted": OutgoingRecipient.State.ACCEPTED,
-        "temporary": OutgoingRecipient.State.DEFERRED,
-        "permanent": OutgoingRecipient.State.REFUSED,
-    }
-    for outcome in submission.outcomes:
-        outgoing.recipients.filter(address=outcome.address).update(
-            state=states[outcome.status],
-            code=outcome.code or None,
-            reply=(submission.final_reply if outcome.status == "accepted" else outcome.reply)[:500],
-            decided_at=now,
-        )
+    some, refused = tries.note(outgoing.pk, submission.outcomes, submission.final_reply)
     left = {outcome.status: outcome for outcome in submission.outcomes}
-    some = outgoing.recipients.filter(state=OutgoingRecipient.State.ACCEPTED).exists()
     if "temporary" in left:
         verdict = _again_or_give_up(outgoing, "refused", left["temporary"].reply)
         if some and verdict.state == State.FAILED:
@@ -201,7 +169,6 @@ def _record(outgoing: Outgoing, claim: uuid.UUID, submission: smtp.Submission) -
     elif "permanent" in left:
         verdict = _Verdict(State.PARTIAL if some else State.FAILED, "refused", left["permanent"].reply)
     else:
-        refused = outgoing.recipients.filter(state=OutgoingRecipient.State.REFUSED).exists()
         verdict = _Verdict(State.PARTIAL if refused else State.SENT, "", submission.final_reply)
     if _finish(outgoing, claim, verdict, accepted="accepted" in left):
         _learn(outgoing, submission)
@@ -217,7 +184,7 @@ def _learn(outgoing: Outgoing, submission: smtp.Submission) -> None:
         MailServer.objects.filter(pk=server.pk).update(message_limit=submission.size_limit)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def _finish(outgoing: Outgoing, claim: uuid.UUID, verdict: _Verdict, *, accepted: bool = False) -> bool:
     now = timezone.now()
     accepted = accepted or verdict.state == State.SENT
@@ -234,7 +201,8 @@ def _finish(outgoing: Outgoing, claim: uuid.UUID, verdict: _Verdict, *, accepted
     if not changed:
         return False
     if accepted and outgoing.sent_at is None:
-        enqueue_on_commit(Job.FILE_SENT, outgoing.pk)
+        if outgoing.filing == Outgoing.Filing.WAITING:
+            enqueue_on_commit(Job.FILE_SENT, outgoing.pk)
         answered.mark(outgoing)
     live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk, state=verdict.state)
     return True
