@@ -35,7 +35,7 @@ export class Composer {
     this.name();
     one("[data-full]", element)?.setAttribute("aria-pressed", String(element.classList.contains("full")));
     one("[data-minimise]", element)?.setAttribute("aria-expanded", String(!element.classList.contains("small")));
-    this.body.ready.then(() => this.focusFirst(quiet));
+    this.focusFirst(quiet);
     if (kept) this.changed();
   }
 
@@ -161,7 +161,7 @@ export class Composer {
     const first = ["to", "subject"].find((name) => !this.form.elements[name].value);
     if (first === "to") this.people[0].focus();
     else if (first) this.form.elements.subject.focus();
-    else this.body.focus();
+    else this.body.ready.then(() => this.closed || this.body.focus()); // the fields are there before the editor is
   }
 
   title() {

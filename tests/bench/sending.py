@@ -53,9 +53,9 @@ def send_free(servers: Servers) -> list[Row]:
 def send_accepted(servers: Servers) -> list[Row]:
     """Messages of 10 KB without Undo, through web server, queue and worker, until Postfix has taken them (STARTTLS,
     AUTH against Dovecot) and delivers them by LMTP; counted from the row's making to the reply that is noted in it."""
+    live = servers.web()
     from webmail.models import Outgoing
 
-    live = servers.web()
     dovecot = servers.dovecot()
     postfix = servers.postfix(dovecot)
     account = account_on(dovecot, dovecot.add_user("writer"))

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from accounts.models import Identity, User
 from tests import factories
@@ -77,6 +77,23 @@ def test_what_is_typed_is_saved_and_found_again(live: Live, maren: User, page: P
     page.goto(f"{live.url}/mail/starred/")
     expect(page.locator(".composer-title")).to_have_text("Proofs")
     expect(page.frame_locator(".composer-frame").locator("#text")).to_contain_text("Both panels are in.")
+
+
+def test_people_can_be_typed_while_the_editor_is_still_loading(live: Live, maren: User, page: Page) -> None:
+    sign_in(page, maren, live)
+    held: list[Route] = []
+    page.route("**/compose/editor/", lambda route, _request: held.append(route))
+    page.goto(f"{live.url}/mail/all/")
+    page.locator("#nav .compose").click()
+    expect(page.get_by_role("combobox", name="To")).to_be_focused()
+    page.keyboard.type("amara@pier4.example,")
+    for route in held:
+        route.continue_()
+    page.frame_locator(".composer-frame").locator("#text[contenteditable]").wait_for()
+    expect(page.get_by_role("combobox", name="To")).to_be_focused()
+    page.get_by_label("Subject").fill("Proofs")
+    write(page, "Both panels are in.")
+    assert saved(page, "Both panels are in.").to == "amara@pier4.example"
 
 
 def test_opening_and_closing_leaves_nothing_behind(live: Live, maren: User, page: Page) -> None:
