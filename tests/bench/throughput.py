@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from accounts.models import MailAccount
     from deploy.embedded.supervisor import Service
 
-MESSAGES = 3_000
+MESSAGES = 1_500
 WRITERS = 10
 FIRST = 100  # until what is loaded late is loaded
 THREADS = "4"
