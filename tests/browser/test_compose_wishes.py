@@ -170,6 +170,8 @@ def test_one_text_goes_to_each_of_a_table(live: Live, maren: User, page: Page, a
     expect(page.locator("#merging")).to_contain_text("Row 2:")
     axe(page)
     page.get_by_role("button", name="Take all back that has not left").click()
-    expect(page.locator("#merging")).to_contain_text("All messages are made")
+    expect(page.get_by_text("2 messages were taken back")).to_be_visible()
+    expect(page.get_by_role("button", name="Use this table")).to_be_visible()
+    assert Draft.objects.filter(user=maren, closed_at=None).get().subject == "Berth {berth}"
     made = Outgoing.objects.filter(user=maren)
     assert sorted(made.values_list("subject", "state")) == [("Berth 9", "cancelled"), ("Berth A & B", "cancelled")]

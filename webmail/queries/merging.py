@@ -75,7 +75,8 @@ def progress(merge: MailMerge) -> Progress:
     """How far it has come, in words."""
     open_states = [Outgoing.State.QUEUED, Outgoing.State.DEFERRED, Outgoing.State.FAILED]
     may_take_back = Outgoing.objects.filter(merge=merge, state__in=open_states, claim=None, sent_at=None).exists()
-    made = merge.done - len(merge.skipped)
+    cancelled = Outgoing.objects.filter(merge=merge, state=Outgoing.State.CANCELLED).count()
+    made = max(0, merge.done - len(merge.skipped) - cancelled)
     words = ngettext("%(count)d message lies in the outbox.", "%(count)d messages lie in the outbox.", made)
     titles: dict[str, str] = {
         MailMerge.State.RUNNING: _("The messages are being made"),

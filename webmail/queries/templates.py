@@ -19,6 +19,9 @@ from webmail.models import TextTemplate
 VARIABLES = ("first name", "name", "my name", "date")
 _VARIABLE = re.compile(r"\{ ?([a-z ]{1,20}?) ?\}", re.IGNORECASE)
 _COLUMN = re.compile(r"\{ ?([^{}<>\n]{1,120}?) ?\}")  # of a table: by whatever name it has
+# the same where tags of characters, not of blocks, stand between its letters: half of a name was made bold
+_TAG = re.compile(r"</?(?:a|b|code|em|font|i|mark|s|small|span|strike|strong|sub|sup|u)(?: [^<>{}]{0,300})?>")
+_COLUMN_IN_HTML = re.compile(rf"\{{((?:[^{{}}<>]|{_TAG.pattern}){{1,120}})\}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +56,16 @@ def filled_from(subject: str, html: str, values: Mapping[str, str], *, lines: bo
         return values.get(" ".join(name.lower().split()), found[0])
 
     def within(found: re.Match[str]) -> str:
-        name = unescape(found[1])
-        known = " ".join(name.lower().split()) in values
-        return escape(cell(name, found)).replace("\n", "<br>") if known else found[0]
+        name = unescape(_TAG.sub("", found[1]))
+        if " ".join(name.lower().split()) not in values:
+            return found[0]
+        return escape(cell(name, found)).replace("\n", "<br>") + "".join(_TAG.findall(found[1]))
 
     def plain(found: re.Match[str]) -> str:
         words = cell(found[1], found)
         return words if lines else " ".join(words.split())
 
-    return Filled(subject=_COLUMN.sub(plain, subject), html=_COLUMN.sub(within, html))
+    return Filled(subject=_COLUMN.sub(plain, subject), html=_COLUMN_IN_HTML.sub(within, html))
 
 
 def named_in(*texts: str) -> list[str]:

@@ -5,7 +5,7 @@ from typing import IO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -13,7 +13,16 @@ from accounts.models import Identity, User
 from webmail import storage
 from webmail.jobs import Job, enqueue_on_commit
 from webmail.mime.filenames import safe_filename
-from webmail.models import Draft, Message, MessageBody, SignaturePicture, Upload, signature_pictures_in
+from webmail.models import (
+    Draft,
+    MailMerge,
+    Message,
+    MessageBody,
+    Outgoing,
+    SignaturePicture,
+    Upload,
+    signature_pictures_in,
+)
 from webmail.queries import offered
 from webmail.queries.composing import content_id
 from webmail.render.compose import clean_for_editor
@@ -124,6 +133,13 @@ def discard(draft: Draft) -> None:
     """Closes the draft; its row is kept, so that it can be taken back, and its copy on the server goes."""
     Draft.objects.filter(pk=draft.pk).update(closed_at=timezone.now(), copy_after=None)
     enqueue_on_commit(Job.SAVE_DRAFT, draft.pk)
+
+
+def were_sent(drafts: QuerySet[Draft]) -> QuerySet[Draft]:
+    """Those that left, or of whose text messages are made for a table: they are not written on."""
+    sent = Outgoing.objects.exclude(state=Outgoing.State.CANCELLED).filter(draft=OuterRef("pk"))
+    begun = MailMerge.objects.exclude(state=MailMerge.State.OPEN).filter(draft=OuterRef("pk"))
+    return drafts.filter(Exists(sent) | Exists(begun))
 
 
 def reopen(draft: Draft) -> None:

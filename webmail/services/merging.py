@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import gettext_lazy, override
 
 from webmail import live
 from webmail.jobs import Job, enqueue_on_commit
@@ -27,19 +27,27 @@ SLICE_SECONDS = 15.0
 AT_LEAST = timedelta(seconds=30)  # to take all of it back, whatever the person's own time for one message is
 MOST_OCTETS = 2**30  # of files in all messages together
 State = MailMerge.State
+_GONE = gettext_lazy("This message was sent or discarded already, perhaps in another window.")
+_OF_ONE_ROW = {"to", ""}  # what keeps a message from being made for a reason that only its row has
 
 
 def lay_beside(draft: Draft, table: MergeTable) -> MailMerge:
-    """The table for this text, in place of an earlier one that was not begun."""
+    """The table for this text, in place of an earlier one. Raises NotReady where that was begun, in another tab."""
     values = {
         "columns": list(table.columns),
         "rows": [list(row) for row in table.rows],
         "address_column": table.address_column,
         "total": len(table.rows),
     }
-    made, _made = MailMerge.objects.update_or_create(
-        draft=draft, defaults=values, create_defaults=values | {"user_id": draft.user_id}
-    )
+    with transaction.atomic():
+        made, is_new = MailMerge.objects.select_for_update().get_or_create(
+            draft=draft, defaults=values | {"user_id": draft.user_id}
+        )
+        if made.state != State.OPEN:
+            raise outbox.NotReady({"": str(_GONE)})
+        if not is_new:
+            MailMerge.objects.filter(pk=made.pk).update(**values)
+            made.refresh_from_db()
     return made
 
 
@@ -54,29 +62,35 @@ def put_aside(merge: MailMerge) -> None:
 
 
 @transaction.atomic
-def begin(merge: MailMerge, *, send_after: datetime | None = None) -> None:
+def begin(seen: MailMerge, *, send_after: datetime | None = None) -> None:
     """Raises NotReady, and nothing is begun: without a single address, or beyond what may be sent in an hour."""
+    waiting = MailMerge.objects.select_for_update(of=("self",)).select_related("draft__account", "draft__identity")
+    merge = waiting.filter(pk=seen.pk, state=State.OPEN, draft__closed_at=None).first()
+    if merge is None:
+        raise outbox.NotReady({"": str(_GONE)})
     draft = merge.draft
     if draft.identity is None or not draft.identity.is_usable or draft.account.outgoing is None:
         raise outbox.NotReady({"": _("Choose an address to write from.")})
     addressed = sum(bool(only_address(row[merge.address_column])) for row in merge.rows)
     if not addressed:
         raise outbox.NotReady({"": _("No row has an address in that column.")})
+    copies, wrong = outbox.copies_to(draft)
+    if wrong:
+        raise outbox.NotReady({"": wrong})
     octets = drafts.total_size(draft) * addressed
     if octets > MOST_OCTETS:
         words = _("The files would be sent %(count)d times, %(size)d MB in all. Put them elsewhere and write where.")
         raise outbox.NotReady({"": words % {"count": addressed, "size": octets // 10**6}})
     try:
-        sending_limits.check(draft.user, addressed)
+        sending_limits.check(draft.user, addressed * (1 + copies))
     except sending_limits.TooManyRecipients as refused:
         raise outbox.NotReady({"": str(refused)}) from None
     leaves = send_after or timezone.now() + max(AT_LEAST, timedelta(seconds=draft.user.undo_send_seconds))
-    begun = MailMerge.objects.filter(pk=merge.pk, state=State.OPEN, draft__closed_at=None)
-    if not begun.update(
+    if not Draft.objects.filter(pk=draft.pk, closed_at=None).update(closed_at=timezone.now(), copy_after=None):
+        raise outbox.NotReady({"": str(_GONE)})
+    MailMerge.objects.filter(pk=merge.pk).update(
         state=State.RUNNING, send_after=leaves, scheduled=send_after is not None, worked_at=timezone.now()
-    ):
-        raise outbox.NotReady({"": _("This message was sent or discarded already, perhaps in another window.")})
-    Draft.objects.filter(pk=merge.draft_id).update(closed_at=timezone.now(), copy_after=None)
+    )
     enqueue_on_commit(Job.SAVE_DRAFT, merge.draft_id)
     enqueue_on_commit(Job.MERGE, merge.pk)
 
@@ -103,10 +117,12 @@ def _next(merge_id: int) -> bool:
     if merge.state == State.RUNNING:
         merge.done += 1
         merge.state = State.RUNNING if merge.done < merge.total else State.ENDED
+    changed = ["done", "skipped", "state", "problem", "worked_at"]  # a whole table is not written with every row
     if merge.state == State.ENDED:
         merge.rows = []  # of no more use, and about other people
+        changed.append("rows")
     merge.worked_at = timezone.now()
-    merge.save(update_fields=["done", "skipped", "state", "problem", "rows", "worked_at"])
+    merge.save(update_fields=changed)
     live.publish_on_commit(merge.user_id, "outbox")
     return merge.state == State.RUNNING
 
@@ -119,7 +135,10 @@ def _as_the_person(merge: MailMerge) -> Iterator[None]:
 
 
 def _make(merge: MailMerge) -> str:
-    """The message of the next row; why there is none, in words. A limit of sending stops the merge before the row."""
+    """The message of the next row; why there is none, in words.
+
+    What the next row would meet as well, as a limit of sending, stops the merge before this one.
+    """
     row = filled_row(merge, merge.done)
     if not row.to:
         return _("“%s” is not one address.") % row.cell[:60] if row.cell else _("There is no address.")
@@ -128,7 +147,7 @@ def _make(merge: MailMerge) -> str:
             draft = _copy(merge.draft, to=row.to, subject=row.subject, html=row.html, text=row.text)
             made = outbox.submit(draft, send_after=merge.send_after)
     except outbox.NotReady as refused:
-        if refused.over_limit:
+        if refused.over_limit or not refused.errors.keys() <= _OF_ONE_ROW:
             merge.state, merge.problem = State.STOPPED, str(" ".join(refused.errors.values()))[:300]
             return ""
         return " ".join(refused.errors.values())[:300]
@@ -176,15 +195,24 @@ def go_on(merge: MailMerge) -> bool:
 def take_back(merge: MailMerge) -> int:
     """Stops, and cancels every message of it that no worker has begun to send; how many those were.
 
-    Where nothing at all has left, the text lies among the drafts again, its table beside it.
+    Where nothing at all has left, the text lies among the drafts again, its table beside it if rows were left to make.
     """
-    MailMerge.objects.select_for_update().get(pk=merge.pk)
+    merge = MailMerge.objects.select_for_update(of=("self",)).select_related("draft").get(pk=merge.pk)
     stop(merge)
     waiting = [Outgoing.State.QUEUED, Outgoing.State.DEFERRED, Outgoing.State.FAILED]
     mine = Outgoing.objects.filter(merge=merge.pk)
     count = mine.filter(state__in=waiting, claim=None, sent_at=None).update(state=Outgoing.State.CANCELLED)
     live.publish_on_commit(merge.user_id, "outbox")
-    if not mine.exclude(state=Outgoing.State.CANCELLED).exists() and merge.rows:
-        MailMerge.objects.filter(pk=merge.pk).update(state=State.OPEN, done=0, skipped=[], send_after=None, problem="")
-        drafts.reopen(merge.draft)
+    if merge.state != State.OPEN and not mine.exclude(state=Outgoing.State.CANCELLED).exists():
+        _lay_back(merge)
     return count
+
+
+def _lay_back(merge: MailMerge) -> None:
+    """As it was before it was begun; a table of which all was made is not there any more and has to be chosen again."""
+    draft = merge.draft
+    if merge.rows:
+        MailMerge.objects.filter(pk=merge.pk).update(state=State.OPEN, done=0, skipped=[], send_after=None, problem="")
+    else:
+        merge.delete()
+    drafts.reopen(draft)

@@ -189,6 +189,12 @@ def remind_again(outgoing: Outgoing) -> bool:
     return bool(changed)
 
 
+def copies_to(draft: Draft) -> tuple[int, str]:
+    """How many people get a blind copy, and what is wrong with them, in words."""
+    people, errors = people_named("", bcc=draft.bcc)
+    return len(people.bcc), errors.get("bcc", "")
+
+
 def keep_to_limits(user: User, people: People) -> None:
     """Raises NotReady above what may be written in an hour."""
     try:

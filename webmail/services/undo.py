@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import MailAccount, User
 from webmail import live
 from webmail.jobs import Job, enqueue_on_commit
-from webmail.models import Action, BulkJob, Draft, Mailbox, Outgoing, Placement, RemoteOp
+from webmail.models import Action, BulkJob, Draft, Mailbox, Placement, RemoteOp
 from webmail.models.folder_tree import reappear
 from webmail.models.numbering import Before, put_back
 
@@ -122,8 +122,7 @@ def _reopen(user: User, action: Action, step: dict[str, Any]) -> bool:
     """Drafts that were discarded; one that was reopened and sent meanwhile stays sent."""
     del action
     closed = Draft.objects.filter(user=user, pk__in=step["drafts"], closed_at__isnull=False)
-    sent = Outgoing.objects.filter(draft__in=step["drafts"]).exclude(state=Outgoing.State.CANCELLED)
-    reopened = list(closed.exclude(pk__in=sent.values("draft")))
+    reopened = list(closed.exclude(pk__in=drafts.were_sent(closed).values("pk")))
     for draft in reopened:
         drafts.reopen(draft)
     return bool(reopened)

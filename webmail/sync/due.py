@@ -148,7 +148,7 @@ def due_reminders() -> list[int]:
 def forgotten_merges() -> list[int]:
     """Tables of which no worker makes messages any more."""
     due = MailMerge.objects.filter(state=MailMerge.State.RUNNING, worked_at__lte=timezone.now() - BULK_AGAIN)
-    return list(due.values_list("pk", flat=True)[:AT_ONCE])
+    return list(due.filter(user__is_active=True).order_by("worked_at").values_list("pk", flat=True)[:AT_ONCE])
 
 
 class Repeats:

@@ -228,7 +228,7 @@ def _discard(request: HttpRequest, draft: Draft | None) -> HttpResponse:
 def reopen(request: HttpRequest, draft_id: int) -> HttpResponse:
     """Takes discarding back, as long as the draft was not sent."""
     draft = access.draft(signed_in(request), draft_id)
-    if draft.closed_at and draft.outgoing.exclude(state=Outgoing.State.CANCELLED).exists():
+    if draft.closed_at and drafts.were_sent(Draft.objects.filter(pk=draft.pk)).exists():
         raise Http404
     drafts.reopen(draft)
     return to_composer(request, draft)

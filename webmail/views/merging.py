@@ -38,6 +38,8 @@ def merge(request: HttpRequest, draft_id: int) -> HttpResponse:
     do = request.POST.get("do", "")
     if do == "table":
         return _table(request, draft, found)
+    if do == "back" and found is None:  # pressed twice
+        return HttpResponseRedirect(request.path)
     act = _ACTS.get(do)
     if act is None or found is None:
         raise Http404
@@ -90,7 +92,10 @@ def _table(request: HttpRequest, draft: Draft, found: MailMerge | None) -> HttpR
         raise Http404
     if not form.is_valid():
         return _page(request, draft, found, form=form)
-    merging.lay_beside(draft, form.cleaned_data["table"])
+    try:
+        merging.lay_beside(draft, form.cleaned_data["table"])
+    except outbox.NotReady:
+        raise Http404 from None
     return HttpResponseRedirect(request.path)
 
 
