@@ -302,3 +302,17 @@ def test_writing_again_goes_to_the_same_people_below_what_was_written(alice: Som
     copy = copy_in_sent(alice, made)
     answer = alice.client.post(again)
     assert answer["Location"] == f"{reverse('mail:compose')}?reply={copy.pk}&mode=all"
+
+
+def test_what_its_writer_counts_as_sent_still_comes_up_again(alice: Somebody) -> None:
+    made = outgoing(alice, State.UNKNOWN, remind_days=3)
+    alice.client.post(reverse("mail:outgoing_do", args=[made.pk, "settle"]))
+    made.refresh_from_db()
+    assert made.state == State.SENT
+    assert made.sent_at is not None
+    assert made.remind_at == made.sent_at + timedelta(days=3)
+
+
+def test_what_some_have_and_nobody_answers_counts_once(alice: Somebody) -> None:
+    outgoing(alice, State.PARTIAL, unanswered=True, remind_days=3, sent_at=timezone.now() - timedelta(days=4))
+    assert nav(alice.user).outbox_count == 1

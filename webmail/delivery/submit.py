@@ -179,8 +179,9 @@ def _learn(outgoing: Outgoing, submission: smtp.Submission) -> None:
     if outgoing.report and submission.final_code:
         told = Outgoing.Report.ASKED if submission.reports else Outgoing.Report.NOT_GIVEN
         Outgoing.objects.filter(pk=outgoing.pk).update(report=told)
+    asked = submission.final_code or submission.size_limit is not None  # else perhaps nobody was: no address was valid
     server = outgoing.account.outgoing
-    if server is not None and server.message_limit != submission.size_limit:
+    if asked and server is not None and server.message_limit != submission.size_limit:
         MailServer.objects.filter(pk=server.pk).update(message_limit=submission.size_limit)
 
 

@@ -41,6 +41,7 @@ SELECT true, outgoing.state
  WHERE outgoing.user_id = %s AND draft.closed_at IS NOT NULL AND outgoing.state = ANY(%s)
  UNION ALL
 SELECT true, 'unanswered' FROM webmail_outgoing AS asking WHERE asking.user_id = %s AND asking.unanswered
+   AND (asking.draft_id IS NULL OR asking.state <> ALL(%s))
  UNION ALL
 (SELECT false, op.state FROM webmail_remoteop AS op JOIN accounts_mailaccount AS account ON account.id = op.account_id
   WHERE account.user_id = %s
@@ -112,7 +113,7 @@ def _open_work(user: User) -> tuple[list[str], int, int]:
     """States of what is on its way out, how many intents servers refused, how many wait for long. One query."""
     leaving, undone = [*_OPEN, *OUTBOX_NEEDS], [*_UNDONE]
     with connection.cursor() as cursor:
-        cursor.execute(_WORK, [user.pk, leaving, user.pk, user.pk, undone, timezone.now() - PATIENCE])
+        cursor.execute(_WORK, [user.pk, leaving, user.pk, leaving, user.pk, undone, timezone.now() - PATIENCE])
         rows = cursor.fetchall()
     states = [state for outgoing, state in rows if not outgoing]
     refused = sum(state == RemoteOp.State.FAILED for state in states)

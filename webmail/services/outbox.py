@@ -153,7 +153,10 @@ def settle(outgoing: Outgoing) -> bool:
     """The person says it is done: ``unknown`` counts as sent, what only some have got is left at that."""
     now = timezone.now()
     mine = Outgoing.objects.filter(pk=outgoing.pk)
-    maybe = mine.filter(state=Outgoing.State.UNKNOWN).update(state=Outgoing.State.SENT, sent_at=now, filing_after=now)
+    remind_at = now + timedelta(days=outgoing.remind_days) if outgoing.remind_days else None
+    maybe = mine.filter(state=Outgoing.State.UNKNOWN).update(
+        state=Outgoing.State.SENT, sent_at=now, filing_after=now, remind_at=remind_at
+    )
     some = Q(state__in=[Outgoing.State.PARTIAL, Outgoing.State.FAILED]) | Q(
         state=Outgoing.State.DEFERRED, claim=None, sent_at__isnull=False
     )
