@@ -17,6 +17,7 @@ from webmail import storage
 from webmail.delivery import answered, draft_copy
 from webmail.jobs import Job
 from webmail.models import Draft, Flag, Message, MessageBody, Outgoing, Placement, Upload
+from webmail.models.frozen import complete
 from webmail.queries import composing
 from webmail.services import drafts, outbox
 from webmail.views import composing as composing_views
@@ -49,6 +50,7 @@ def saved(who: Somebody, original: Message, mode: str, **typed: Any) -> Draft:
 
 def sent(who: Somebody, draft: Draft) -> EmailMessage:
     outgoing = outbox.submit(draft)
+    complete(outgoing)
     wire = storage.read(who.account.pk, outgoing.digest)
     made: EmailMessage = message_from_bytes(wire, policy=policy.default)
     return made

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.app.conftest import Somebody
+from tests.support.address_book import fill
 from webmail.mime.contact_cards import Card
 from webmail.models import Contact, ContactGroup
 from webmail.queries import people
@@ -264,40 +263,10 @@ def test_what_a_file_calls_an_address_is_written_to_only_if_it_is_one(
     assert (made.mails, made.notes) == (["b@x.example"], "bo@x.example, spy@e.example")
 
 
-_MANY = """
-WITH made AS (
-    INSERT INTO webmail_contact (user_id, uid, name, organisation, role, mails, numbers, addresses, notes, sort, search,
-                                 merged, changed_at)
-    SELECT %(user)s, 'u' || n, 'Person ' || n, 'Quay', '', ARRAY['p' || n || '@quay.example'], '{}', '{}', '',
-           'person ' || n, 'person ' || n || ' quay p' || n || '@quay.example p' || n || ' quay example', '{}', now()
-      FROM generate_series(1, %(many)s) AS n RETURNING id)
-INSERT INTO webmail_contact_groups (contact_id, contactgroup_id) SELECT id, %(group)s FROM made
-"""
-
-
-def _many(who: Somebody, group: ContactGroup, many: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_MANY, {"user": who.user.pk, "group": group.pk, "many": many})
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; ANALYZE webmail_contact; ANALYZE webmail_contact_groups")
-
-
 def test_a_group_that_one_message_cannot_go_to_is_not_suggested(alice: Somebody) -> None:
     group = contacts.name_group(alice.user, "Press")
-    _many(alice, group, 500)
+    fill(alice.user, group, 500)
     (found,) = people.suggestions(alice.user, "press")
     assert (found.hint, found.everyone.count("@")) == ("500 people", 500)
     group.contacts.add(keep(alice))
     assert people.suggestions(alice.user, "press") == ()
-
-
-def test_a_full_address_book_is_searched_while_one_types(alice: Somebody) -> None:
-    _many(alice, contacts.name_group(alice.user, "Press"), contacts.MOST)
-    for typed in ("p", "press", "person 19999", "nobody at all"):
-        assert min(_asking(alice, typed) for _ in range(5)) < 0.05, typed
-
-
-def _asking(who: Somebody, typed: str) -> float:
-    """Seconds that the database takes."""
-    with CaptureQueriesContext(connection) as asked:
-        people.suggestions(who.user, typed)
-    return sum(float(query["time"]) for query in asked)

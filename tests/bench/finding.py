@@ -47,5 +47,26 @@ def search_word(servers: Servers) -> list[Row]:
     return rows
 
 
+@bench("suggestions", "ms", 50)
+def suggestions(servers: Servers) -> list[Row]:
+    """Whom to write to, while one types, in an address book that is full: what one answer takes in the process."""
+    servers.django()
+    from django.db import transaction
+
+    from accounts.models import Organisation, User
+    from tests.support.address_book import fill as fill_book
+    from webmail.queries import people
+    from webmail.services import contacts
+
+    user = User.objects.create_user("r@harbourlane.example", organisation=Organisation.objects.create(name="Harbour"))
+    with transaction.atomic():
+        fill_book(user, contacts.name_group(user, "Press"), contacts.MOST)
+    rows = []
+    for typed in ("p", "press", "person 19999", "nobody at all"):
+        taken = timed(partial(people.suggestions, user, typed), repeat=20, warm=3)
+        rows.append(Row(f"suggestions {typed!r}", taken.p95 * 1000, "ms", 50))
+    return rows
+
+
 def _url(query: str) -> str:
     return f"/search/?q={quote_plus(query)}"
