@@ -214,6 +214,18 @@ def test_a_file_that_is_no_table_is_refused_beside_its_field(alice: Somebody, ta
     assert not MailMerge.objects.exists()
 
 
+def test_who_gets_copies_and_who_gets_nothing_is_said_before(alice: Somebody) -> None:
+    draft = a_draft(alice, to="bo@x.example", bcc="archive@x.example")
+    lay(alice, draft)
+    told = page(alice, draft)
+    assert "a blind copy goes to archive@x.example" in told
+    assert "in To and Cc gets nothing" in told
+    quiet = a_draft(alice)
+    lay(alice, quiet)
+    assert "blind copy" not in page(alice, quiet)
+    assert "gets nothing" not in page(alice, quiet)
+
+
 def test_another_column_names_the_people(alice: Somebody) -> None:
     draft = a_draft(alice)
     lay(alice, draft, "Private,Work\na@x.example,b@x.example\n")

@@ -174,3 +174,18 @@ def test_a_batch_that_another_writer_crossed_is_applied_again(
     monkeypatch.setattr(messages, "draw", taken_once)
     sync(account)
     assert Message.objects.filter(account=account).count() == 3
+
+
+def test_a_copy_put_off_while_its_account_is_busy_is_asked_for_again_within_seconds() -> None:
+    """It puts itself off by five seconds; the usual half minute would then be waited for on top."""
+    at = [0.0]
+    repeats = due.Repeats(30, lambda: at[0])
+    assert list(repeats.fresh(Job.FILE_SENT, [1])) == [1]
+    assert list(repeats.fresh(Job.SEND, [1])) == [1]
+    at[0] = 4.0
+    assert list(repeats.fresh(Job.FILE_SENT, [1])) == []
+    at[0] = 5.0
+    assert list(repeats.fresh(Job.FILE_SENT, [1])) == [1]
+    assert list(repeats.fresh(Job.SEND, [1])) == []
+    at[0] = 30.0
+    assert list(repeats.fresh(Job.SEND, [1])) == [1]

@@ -22,6 +22,9 @@ BULK_AGAIN = timedelta(seconds=10)
 DRAFT_IDLE = timedelta(seconds=10)
 DRAFT_AT_MOST = timedelta(days=7)
 AT_ONCE = 200
+# Jobs that put themselves off by a few seconds, while the account is busy: a repeat sooner than the usual is no double.
+SOONER = {Job.FILE_SENT: 5.0, Job.REMIND: 5.0}
+NEVER = float("inf")
 
 Enqueue = Callable[..., bool]
 
@@ -162,7 +165,9 @@ class Repeats:
     def fresh(self, job: Job, ids: list[int]) -> Iterator[int]:
         """Those not queued within the last seconds; the others are dropped."""
         now = self._clock()
-        self._last = {key: at for key, at in self._last.items() if now - at < self._seconds}
+        self._last = {
+            key: at for key, at in self._last.items() if now - at < min(self._seconds, SOONER.get(key[0], NEVER))
+        }
         for pk in ids:
             if (job, pk) not in self._last:
                 self._last[job, pk] = now
