@@ -270,7 +270,7 @@ def test_the_last_of_several_answers_is_recalled_and_none_that_was_taken_back(al
 def test_no_answer_is_recalled_elsewhere(alice: Somebody, lines: tuple[str, ...], others: dict[str, str]) -> None:
     first = arrive(alice.inbox, *FIRST)
     accept(alice, first)
-    assert "the earlier invitation" not in card(alice, arrive(alice.inbox, *lines, **others))  # type: ignore[arg-type]
+    assert "the earlier invitation" not in card(alice, arrive(alice.inbox, *lines, **others))  # type: ignore[arg-type]  # as named
 
 
 def test_what_another_account_answered_is_not_recalled(alice: Somebody, bob: Somebody) -> None:

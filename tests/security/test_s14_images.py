@@ -266,7 +266,7 @@ def test_s30_a_refused_host_looks_like_one_that_does_not_answer(
     def look_up(host: str, *args: object, **more: object) -> object:
         if host in names and not names[host]:
             raise socket.gaierror("no such name")
-        return real(names.get(host, [host])[0], *args, **more)  # type: ignore[arg-type]
+        return real(names.get(host, [host])[0], *args, **more)  # type: ignore[arg-type]  # as it was called
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     monkeypatch.setattr(egress, "PORTS", egress.PORTS | {pictures.port})  # where somebody does listen
