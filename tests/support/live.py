@@ -10,11 +10,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.utils import OperationalError
 
 from deploy.embedded import postgres
 from deploy.embedded.ports import free_port
@@ -75,6 +77,30 @@ class Live:
             time.sleep(0.02)
 
 
+def emptying(operations: type[BaseDatabaseOperations], *, patience: float = 30.0) -> Callable[..., None]:
+    """`execute_sql_flush` that gives way to what the processes are in the middle of, and tries again.
+
+    A request that was waiting for a thread, a look of the dispatcher: each may begin after the last look at what is
+    busy. It locks tables in another order than the emptying does, and Postgres ends one of the two after a second.
+    """
+    plain = operations.execute_sql_flush
+
+    def execute(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                # below `deadlock_timeout`, so it is never the process that Postgres ends
+                plain(self, ["SET LOCAL lock_timeout = '300ms';", *sql_list])
+            except OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    return execute
+
+
 def services(port: int, database: str, **settings: str) -> dict[str, Service]:
     """The processes on that database of the run's Postgres; `settings` are environment variables besides the usual."""
     env = os.environ | {
@@ -124,10 +150,13 @@ def live_processes(django_db_setup: None) -> Iterator[Live]:
     from django.db import connection
 
     prepared = prepare_live(str(connection.settings_dict["NAME"]))
+    operations = type(connection.ops)
     try:
         for name in reversed(prepared.services):  # the web server last: while it starts, so do the others
             prepared.start(name)
-        yield prepared
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(operations, "execute_sql_flush", emptying(operations))
+            yield prepared
     finally:
         prepared.supervisor.stop_all()
 
