@@ -13,16 +13,18 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from django.db.backends.base.operations import BaseDatabaseOperations
-from django.db.utils import OperationalError
 
 from deploy.embedded import postgres
 from deploy.embedded.ports import free_port
 from deploy.embedded.process import last_lines
 from deploy.embedded.supervisor import Running, Service, Supervisor
 from tests.stack import LOGS, PG_SOCKETS
+
+if TYPE_CHECKING:
+    from django.db.backends.base.operations import BaseDatabaseOperations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WEB = "granian --interface asginl --host 127.0.0.1 --workers-kill-timeout 2 webmail.asgi:application"
@@ -83,6 +85,8 @@ def emptying(operations: type[BaseDatabaseOperations], *, patience: float = 30.0
     A request that was waiting for a thread, a look of the dispatcher: each may begin after the last look at what is
     busy. It locks tables in another order than the emptying does, and Postgres ends one of the two after a second.
     """
+    from django.db.utils import OperationalError
+
     plain = operations.execute_sql_flush
 
     def execute(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
