@@ -4,12 +4,13 @@ import time
 from datetime import timedelta
 
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from accounts.models import MailServer, User
 from tests.browser.test_compose import PATIENCE, compose, maren, sign_in, write
-from tests.support.browser import CheckAxe
+from tests.support.browser import CheckAxe, OpenPage
 from tests.support.live import Live
+from webmail import live as events
 from webmail.models import Draft, Outgoing, OutgoingRecipient, Upload
 
 __all__ = ["maren"]
@@ -75,6 +76,37 @@ def test_files_that_the_server_would_not_take_do_not_even_go_up(live: Live, mare
     assert len(asked) == 1
     assert Upload.objects.count() == 1
     MailServer.objects.filter(protocol="smtp").update(message_limit=None)
+
+
+def test_what_happens_while_a_page_is_on_its_way_is_shown_by_it(live: Live, maren: User, open_page: OpenPage) -> None:
+    first, page = open_page(), open_page()
+    sign_in(first, maren, live)
+    with first.expect_request(lambda request: "/live/" in request.url):
+        first.goto(f"{live.url}/outbox/")  # for it the web server listens
+    account = maren.mail_accounts.get()
+    held: list[Route] = []
+    page.route("**/live/*", lambda route: held.append(route))  # noqa: PLW0108  playwright marks the function
+    sign_in(page, maren, live)
+    held.clear()
+    page.goto(f"{live.url}/outbox/")
+    expect(page.locator("#outbox")).not_to_contain_text("Print files")
+    Outgoing.objects.create(
+        user=maren,
+        account=account,
+        message_id="late@harbour.example",
+        subject="Print files",
+        envelope_from=account.address,
+        digest="0" * 64,
+        sent_copy_digest="0" * 64,
+        size=1,
+        state=Outgoing.State.FAILED,
+        send_after=timezone.now(),
+    )
+    with first.expect_event("console", lambda line: "heard of it" in line.text):
+        first.evaluate("document.body.addEventListener('mailroom:outbox', () => console.log('heard of it'))")
+        events.publish(maren.pk, "outbox", outgoing=Outgoing.objects.get().pk)
+    held[-1].continue_()
+    expect(page.locator("#outbox")).to_contain_text("Print files")
 
 
 def test_an_unanswered_message_is_put_to_rest_and_that_is_taken_back(

@@ -97,7 +97,7 @@ def test_answers_for_two_texts_on_their_way_leave_one_pane_with_its_menu_open(
     bodies = MessageBody.objects.filter(message__in=[first.message_id, second.message_id])
     bodies.update(state=MessageBody.State.WANTED)
     page = open_page()
-    page.route("**/live/", lambda route: route.fulfill(status=204))  # nothing but the texts' places asks
+    page.route("**/live/*", lambda route: route.fulfill(status=204))  # nothing but the texts' places asks
     held: list[Route] = []
     pane = reverse("mail:thread", args=[reader.account.pk, reader.inbox.pk, first.thread_id])
     page.route(

@@ -1,9 +1,14 @@
-"""The event stream of an open page: one Redis subscription per web process, fanned out in memory."""
+"""The event stream of an open page: one Redis subscription per web process, fanned out in memory.
+
+Invariant: no event since the page was asked for is lost to it. What came between that and its stream is told again;
+where that is not known, the page is told to look again.
+"""
 
 import asyncio
 import json
 import logging
-from collections import defaultdict
+import re
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 
 import redis.asyncio as redis
@@ -17,7 +22,39 @@ from webmail.live import DAY, OPEN_SECONDS
 log = logging.getLogger(__name__)
 _PING_SECONDS = 15
 _NOTED_SECONDS = 30
+_RECENT_SECONDS, _MOST_RECENT, _MOST_MISSED = 30.0, 2_000, 20
+_MARGIN_SECONDS = 0.2  # the page's clock began a little after or before ours
+_AGAIN = '{"kind": "again"}'
 _LIFETIME_SECONDS = 3600  # a stream ends hourly, so that a session that has ended is noticed when the page returns
+
+
+class Recent:
+    """What everybody was told in the last seconds, for pages that were on their way meanwhile."""
+
+    def __init__(self) -> None:
+        self._told: deque[tuple[float, str, str]] = deque()
+        self._complete_since = float("inf")  # loop time
+
+    def begin(self, now: float) -> None:
+        """From now on all events are known."""
+        self._told.clear()
+        self._complete_since = now
+
+    def end(self) -> None:
+        """Nothing is known until the next beginning, at which all are told to look again."""
+        self._told.clear()
+        self._complete_since = float("inf")
+
+    def note(self, now: float, channel: str, data: str) -> None:
+        self._told.append((now, channel, data))
+        while len(self._told) > _MOST_RECENT or self._told[0][0] < now - _RECENT_SECONDS:
+            self._complete_since = max(self._complete_since, self._told.popleft()[0])
+
+    def since(self, then: float, channel: str) -> list[str] | None:
+        """Events of the channel after that moment; None when some may be missing."""
+        if self._complete_since < float("inf") and then <= self._complete_since:
+            return None
+        return [data for at, name, data in self._told if at >= then and name == channel]
 
 
 class Hub:
@@ -26,13 +63,22 @@ class Hub:
     def __init__(self) -> None:
         self._queues: dict[str, set[asyncio.Queue[str]]] = defaultdict(set)
         self._listener: asyncio.Task[None] | None = None
+        self._recent = Recent()
 
-    def join(self, user_id: int) -> "asyncio.Queue[str]":
+    def join(self, user_id: int, *, age: float = 0.0) -> "asyncio.Queue[str]":
+        """A queue of the person's events, of the last ``age`` seconds and from now on."""
         queue: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
-        self._queues[f"live:{user_id}"].add(queue)
+        channel = f"live:{user_id}"
+        for data in self._missed(channel, age):
+            queue.put_nowait(data)
+        self._queues[channel].add(queue)
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._listen())
         return queue
+
+    def _missed(self, channel: str, age: float) -> list[str]:
+        missed = self._recent.since(asyncio.get_running_loop().time() - age, channel)
+        return [_AGAIN] if missed is None or len(missed) > _MOST_MISSED else missed
 
     def leave(self, user_id: int, queue: "asyncio.Queue[str]") -> None:
         name = f"live:{user_id}"
@@ -47,12 +93,17 @@ class Hub:
             except (redis.RedisError, OSError) as error:
                 log.warning("live events wait for Redis: %s", type(error).__name__)
                 await asyncio.sleep(2)
+            finally:
+                self._recent.end()
 
     async def _forward(self) -> None:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=25)
         async with client, client.pubsub() as events:
             await events.psubscribe("live:*")
-            self._tell_all('{"kind": "again"}')
+            if await events.get_message(timeout=5) is None:  # that we are subscribed
+                raise redis.ConnectionError("no answer to the subscription")
+            self._recent.begin(asyncio.get_running_loop().time())
+            self._tell_all(_AGAIN)
             noted = 0.0
             while self._queues:
                 if asyncio.get_running_loop().time() >= noted + _NOTED_SECONDS:
@@ -60,7 +111,9 @@ class Hub:
                     await self._note_open(client)
                 event = await events.get_message(ignore_subscribe_messages=True, timeout=5)
                 if event:
-                    self._tell(event["channel"].decode(errors="replace"), event["data"].decode(errors="replace"))
+                    channel, data = (event[part].decode(errors="replace") for part in ("channel", "data"))
+                    self._recent.note(asyncio.get_running_loop().time(), channel, data)
+                    self._tell(channel, data)
 
     async def _note_open(self, client: "redis.Redis") -> None:
         """Says whose pages are open: their accounts are polled more often."""
@@ -88,7 +141,8 @@ async def live(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     if not user.is_authenticated:
         return HttpResponse(status=401)
     await sync_to_async(_give_back_connections)()
-    response = StreamingHttpResponse(_stream(user.pk), content_type="text/event-stream")
+    events = _stream(user.pk, _age(request.GET.get("age", "")))
+    response = StreamingHttpResponse(events, content_type="text/event-stream")
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Encoding"] = "identity"  # compression would hold events back
@@ -111,8 +165,13 @@ def _give_back_connections() -> None:
             connection.close()
 
 
-async def _stream(user_id: int) -> AsyncIterator[str]:
-    queue = hub.join(user_id)
+def _age(told: str) -> float:
+    """Seconds since the page was asked for, of the milliseconds it tells, and a little more."""
+    return int(told) / 1000 + _MARGIN_SECONDS if re.fullmatch("[0-9]{1,12}", told) else 0.0
+
+
+async def _stream(user_id: int, age: float) -> AsyncIterator[str]:
+    queue = hub.join(user_id, age=age)
     ends = asyncio.get_running_loop().time() + _LIFETIME_SECONDS
     try:
         yield "retry: 2000\n\n"
