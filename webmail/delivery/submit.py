@@ -7,13 +7,12 @@ person may send again.
 """
 
 import logging
+import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import BinaryIO, cast
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -24,15 +23,16 @@ from webmail.jobs import Job, enqueue_on_commit
 from webmail.models import Outgoing, OutgoingRecipient, frozen
 from webmail.protocols import smtp
 from webmail.protocols.errors import AuthenticationFailed, HostNotAllowed, MailServerError
-from webmail.protocols.net import Credential
 
-from . import answered, reminding, tries
+from . import answered, kept, reminding, tries
 from .backoff import next_try
+from .tries import Acceptance, Verdict
 
 log = logging.getLogger(__name__)
 STALE_AFTER = timedelta(minutes=20)  # longer than the longest wait for a reply
 
 State = Outgoing.State
+FRESH = 60.0  # seconds for which a claim needs no other sign of life
 _PHASES = {
     smtp.Phase.CONNECTED: Outgoing.Phase.CONNECTED,
     smtp.Phase.ENVELOPE: Outgoing.Phase.ENVELOPE,
@@ -49,28 +49,21 @@ class ClaimLost(Exception):
     """The row is no longer ours; nothing more may be done for it here."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    state: str
-    code: str = ""
-    line: str = ""
-    again_at: datetime | None = None
-
-
 def submit(outgoing_id: int) -> None:
     """Sends the message if it is due and nobody else does; every outcome is written to its row, none is raised."""
-    outgoing = tries.load(outgoing_id)
-    claim = tries.claim(outgoing) if outgoing is not None else None
-    if outgoing is None or claim is None:
+    claim = tries.claim(outgoing_id)
+    claimed = tries.load(outgoing_id, claim) if claim is not None else None
+    if claim is None or claimed is None:
         return
+    outgoing, addresses = claimed
     try:
-        submission = _speak(outgoing, claim)
+        submission = _speak(outgoing, claim, addresses)
     except ClaimLost:
         log.warning("outgoing %s: the claim was lost, left alone", outgoing_id)
     except smtp.OutcomeUnknown as error:
-        _finish(outgoing, claim, _Verdict(State.UNKNOWN, "unknown", error.server_line))
+        _finish(outgoing, claim, Verdict(State.UNKNOWN, "unknown", error.server_line))
     except NotOwnAddress:
-        _finish(outgoing, claim, _Verdict(State.FAILED, "identity"))
+        _finish(outgoing, claim, Verdict(State.FAILED, "identity"))
     except (MailServerError, SealBroken, OSError) as error:
         _finish(outgoing, claim, _judge(outgoing, error))
     else:
@@ -90,39 +83,40 @@ def recover(now: datetime | None = None) -> int:
     return count
 
 
-def _after_death(outgoing: Outgoing) -> _Verdict:
+def _after_death(outgoing: Outgoing) -> Verdict:
     if outgoing.phase == Outgoing.Phase.REPLIED and outgoing.recipients.count() == 1:
-        return _Verdict(State.SENT)
+        return Verdict(State.SENT)
     if outgoing.phase in (Outgoing.Phase.DATA_SENT, Outgoing.Phase.REPLIED):
-        return _Verdict(State.UNKNOWN, "unknown")
-    return _Verdict(State.DEFERRED, "lost", again_at=timezone.now())
+        return Verdict(State.UNKNOWN, "unknown")
+    return Verdict(State.DEFERRED, "lost", again_at=timezone.now())
 
 
-def _speak(outgoing: Outgoing, claim: uuid.UUID) -> smtp.Submission:
+def _speak(outgoing: Outgoing, claim: uuid.UUID, addresses: list[str]) -> smtp.Submission:
     account = outgoing.account
     if account.outgoing is None:
         raise HostNotAllowed
     if outgoing.identity is not None and not outgoing.identity.is_usable:
         raise NotOwnAddress
-    addresses = tries.left(outgoing.pk)
+    nobody = smtp.reaches_nobody(outgoing.envelope_from, addresses)
+    if nobody is not None:
+        return nobody
     server = connections.endpoint(account.outgoing)
     frozen.complete(outgoing)
     with storage.open_file(account.pk, outgoing.digest) as file:
+        store = _Phases(outgoing.pk, claim)
 
-        def speak(credential: Credential) -> smtp.Submission:
-            return smtp.submit(
-                server,
-                credential,
+        def speak(session: smtp.Session) -> smtp.Submission:
+            file.seek(0)
+            return session.submit(
                 envelope_from=outgoing.envelope_from,
                 recipients=addresses,
                 data=cast(BinaryIO, file),
                 size=outgoing.size,
-                on_phase=partial(_reach, outgoing, claim),
-                helo_name=settings.MAILROOM["HELO_NAME"],
+                on_phase=store,
                 wanted=_reports_wanted(outgoing),
             )
 
-        return connections.log_in(account, connections.outgoing_credential, speak)
+        return kept.with_session(account, server, speak)
 
 
 def _reports_wanted(outgoing: Outgoing) -> smtp.ReportsWanted | None:
@@ -134,27 +128,41 @@ def _reports_wanted(outgoing: Outgoing) -> smtp.ReportsWanted | None:
     return smtp.ReportsWanted(message_id if fits else "", delivered=bool(outgoing.report))
 
 
-def _reach(outgoing: Outgoing, claim: uuid.UUID, phase: smtp.Phase) -> None:
-    """Commits the phase before the step that follows it."""
-    if not tries.reach(outgoing.pk, claim, _PHASES[phase]):
-        raise ClaimLost
+@dataclass(slots=True)
+class _Phases:
+    """Commits each phase before the step that follows it.
+
+    What comes before the end of the data leaves nothing behind when we die, so it is told only where it took so long
+    that the claim could be thought a dead worker's.
+    """
+
+    outgoing_id: int
+    claim: uuid.UUID
+    told: float = field(default_factory=time.monotonic)
+
+    def __call__(self, phase: smtp.Phase) -> None:
+        if phase < smtp.Phase.DATA_SENT and time.monotonic() - self.told < FRESH:
+            return
+        if not tries.reach(self.outgoing_id, self.claim, _PHASES[phase]):
+            raise ClaimLost
+        self.told = time.monotonic()
 
 
-def _judge(outgoing: Outgoing, error: Exception) -> _Verdict:
+def _judge(outgoing: Outgoing, error: Exception) -> Verdict:
     """What an error that left nothing behind means: again later, or a person has to look."""
     line = error.server_line if isinstance(error, MailServerError) else ""
     code = error.kind if isinstance(error, MailServerError) else "seal" if isinstance(error, SealBroken) else "storage"
     if isinstance(error, smtp.SubmissionFailed) and error.permanent:
-        return _Verdict(State.FAILED, "refused", line)
+        return Verdict(State.FAILED, "refused", line)
     if isinstance(error, AuthenticationFailed | HostNotAllowed | SealBroken):
-        return _Verdict(State.FAILED, code, line)
+        return Verdict(State.FAILED, code, line)
     asked = error.retry_after if isinstance(error, MailServerError) else None
     return _again_or_give_up(outgoing, code, line, asked=asked)
 
 
-def _again_or_give_up(outgoing: Outgoing, code: str, line: str, *, asked: float | None = None) -> _Verdict:
+def _again_or_give_up(outgoing: Outgoing, code: str, line: str, *, asked: float | None = None) -> Verdict:
     again = next_try(timezone.now(), attempts=outgoing.attempts + 1, since=outgoing.due_at, asked=asked)
-    return _Verdict(State.DEFERRED if again else State.FAILED, code, line, again)
+    return Verdict(State.DEFERRED if again else State.FAILED, code, line, again)
 
 
 @transaction.atomic
@@ -167,9 +175,9 @@ def _record(outgoing: Outgoing, claim: uuid.UUID, submission: smtp.Submission) -
         if some and verdict.state == State.FAILED:
             verdict = replace(verdict, state=State.PARTIAL)
     elif "permanent" in left:
-        verdict = _Verdict(State.PARTIAL if some else State.FAILED, "refused", left["permanent"].reply)
+        verdict = Verdict(State.PARTIAL if some else State.FAILED, "refused", left["permanent"].reply)
     else:
-        verdict = _Verdict(State.PARTIAL if refused else State.SENT, "", submission.final_reply)
+        verdict = Verdict(State.PARTIAL if refused else State.SENT, "", submission.final_reply)
     if _finish(outgoing, claim, verdict, accepted="accepted" in left):
         _learn(outgoing, submission)
 
@@ -186,29 +194,16 @@ def _learn(outgoing: Outgoing, submission: smtp.Submission) -> None:
 
 
 @transaction.atomic(savepoint=False)
-def _finish(outgoing: Outgoing, claim: uuid.UUID, verdict: _Verdict, *, accepted: bool = False) -> bool:
-    now = timezone.now()
-    accepted = accepted or verdict.state == State.SENT
-    changed = Outgoing.objects.filter(pk=outgoing.pk, claim=claim).update(
-        state=verdict.state,
-        error_code=verdict.code[:40],
-        server_line=verdict.line[:500],
-        attempts=outgoing.attempts + 1,
-        claim=None,
-        claimed_at=None,
-        **({"send_after": verdict.again_at} if verdict.again_at else {}),
-        **(_on_acceptance(outgoing, now) if accepted and outgoing.sent_at is None else {}),
-    )
-    if not changed:
+def _finish(outgoing: Outgoing, claim: uuid.UUID, verdict: Verdict, *, accepted: bool = False) -> bool:
+    acceptance = None
+    if (accepted or verdict.state == State.SENT) and outgoing.sent_at is None:
+        now = timezone.now()
+        acceptance = Acceptance(now, reminding.first_look(outgoing, now))
+    if not tries.finish(outgoing, claim, verdict, acceptance):
         return False
-    if accepted and outgoing.sent_at is None:
+    if acceptance is not None:
         if outgoing.filing == Outgoing.Filing.WAITING:
             enqueue_on_commit(Job.FILE_SENT, outgoing.pk)
         answered.mark(outgoing)
     live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk, state=verdict.state)
     return True
-
-
-def _on_acceptance(outgoing: Outgoing, now: datetime) -> dict[str, datetime | None]:
-    """What begins when the first recipient is accepted."""
-    return {"sent_at": now, "filing_after": now, "remind_at": reminding.first_look(outgoing, now)}

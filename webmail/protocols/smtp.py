@@ -4,8 +4,8 @@ Invariants: `on_phase(DATA_SENT)` has returned before the byte that ends the dat
 OutcomeUnknown means the message was not taken and may be tried again; the server sees one DATA whose lines end in
 CRLF and whose dots are stuffed, whatever the stored bytes hold; credentials go out under verified TLS only; no
 address reaches the wire that could end its own command.
-RFC 5321, 6409 (submission), 8314 (TLS), 3207 (STARTTLS), 4954 (AUTH), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8),
-3461 (DSN), 2034 and 3463 (enhanced codes).
+RFC 5321, 2920 (PIPELINING), 6409 (submission), 8314 (TLS), 3207 (STARTTLS), 4954 (AUTH), 1870 (SIZE), 6152
+(8BITMIME), 6531 (SMTPUTF8), 3461 (DSN), 2034 and 3463 (enhanced codes).
 """
 
 from __future__ import annotations
@@ -29,7 +29,18 @@ from webmail.protocols.smtp_talk import (
     open_conversation,
 )
 
-__all__ = ["OutcomeUnknown", "Phase", "RecipientOutcome", "ReportsWanted", "Submission", "SubmissionFailed", "submit"]
+__all__ = [
+    "OutcomeUnknown",
+    "Phase",
+    "RecipientOutcome",
+    "ReportsWanted",
+    "Session",
+    "Submission",
+    "SubmissionFailed",
+    "connect",
+    "reaches_nobody",
+    "submit",
+]
 
 REPLY_PATIENCE = 600.0  # after the dot, RFC 5321 section 4.5.3.2.6
 MOST_ENVELOPE_ID = 100
@@ -153,7 +164,7 @@ def _check_features(talk: Conversation, envelope: _Envelope, size: int) -> None:
         envelope.refuse(address, words)
 
 
-def _mail(talk: Conversation, envelope: _Envelope, size: int) -> None:
+def _mail(talk: Conversation, envelope: _Envelope, size: int) -> str:
     parameters = [f"MAIL FROM:<{envelope.sender}>"]
     if "SIZE" in talk.features:
         parameters.append(f"SIZE={size}")
@@ -164,19 +175,18 @@ def _mail(talk: Conversation, envelope: _Envelope, size: int) -> None:
     wanted = envelope.wanted
     if wanted is not None:
         parameters.append(f"RET=HDRS ENVID={_xtext(wanted.envelope_id)}" if wanted.envelope_id else "RET=HDRS")
-    reply = talk.command(" ".join(parameters))
-    if not 200 <= reply.code < 300:
-        raise talk.refused(reply)
+    return " ".join(parameters)
 
 
-def _rcpt(talk: Conversation, given: str, sent: str, wanted: ReportsWanted | None) -> RecipientOutcome:
+def _rcpt(sent: str, wanted: ReportsWanted | None) -> str:
     command = f"RCPT TO:<{sent}>"
     if wanted is not None:
         command += " NOTIFY=SUCCESS,FAILURE,DELAY" if wanted.delivered else " NOTIFY=FAILURE,DELAY"
         command += f" ORCPT=rfc822;{_xtext(sent)}" if sent.isascii() else ""
-    reply = talk.command(command)
-    if reply.code == 421:
-        raise talk.refused(reply)
+    return command
+
+
+def _outcome(given: str, reply: Reply) -> RecipientOutcome:
     status: Status = "permanent"
     if 200 <= reply.code < 300:
         status = "accepted"
@@ -224,6 +234,90 @@ def _helo(name: str) -> str:
     return name if re.fullmatch(r"\[(?:IPv6:)?[0-9A-Fa-f.:]{2,45}\]", name) else ascii_domain(name)
 
 
+class Session:
+    """A logged-in conversation that takes messages one after the other, by one thread at a time.
+
+    Invariant: it is `usable` only between messages of which the server has told the end; after an error it is over.
+    """
+
+    def __init__(self, talk: Conversation) -> None:
+        self._talk = talk
+        self._between = True
+        self.taken = 0  # messages so far
+
+    @property
+    def began(self) -> bool:
+        """Whether the server took the envelope of the last message."""
+        return (self._talk.phase or Phase.CONNECTED) >= Phase.ENVELOPE
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may take another message: it is between two, and the server neither spoke nor hung up."""
+        try:
+            return self._between and not self._talk.stream.poll()
+        except MailServerError:
+            return False
+
+    def submit(
+        self,
+        *,
+        envelope_from: str,
+        recipients: Sequence[str],
+        data: BinaryIO,
+        size: int,
+        on_phase: Callable[[Phase], None],
+        wanted: ReportsWanted | None = None,
+        reply_patience: float = REPLY_PATIENCE,
+    ) -> Submission:
+        """One message in one transaction, as `smtp.submit`; raises what that raises after CONNECTED."""
+        self._between, self._talk.phase = False, None
+        envelope = _envelope(envelope_from, recipients)
+        talk = self._talk
+        talk.reach(Phase.CONNECTED, on_phase)
+        _check_features(talk, envelope, size)
+        envelope.wanted = wanted if "DSN" in talk.features else None
+        if not _offer(talk, envelope, size):
+            talk.part("RSET")
+            self._between = True
+            return envelope.submission()
+        talk.reach(Phase.ENVELOPE, on_phase)
+        reply = _send_data(talk, data, size=size, on_phase=on_phase, reply_patience=reply_patience)
+        self._between, self.taken = True, self.taken + 1
+        return envelope.submission(reply)
+
+    def close(self) -> None:
+        """Take leave where the server listens, and hang up. Never raises; may be called again."""
+        if self._between:
+            self._talk.part("QUIT")
+        self._between = False
+        self._talk.stream.close()
+
+
+def connect(
+    endpoint: Endpoint,
+    credential: Credential | None,
+    *,
+    helo_name: str,
+    command_patience: float = COMMAND_PATIENCE,
+    resolver: Resolver = system_resolver,
+) -> Session:
+    """Greeted, under TLS and logged in; `credential` None for no login.
+
+    Raises SubmissionFailed, HostNotAllowed, Unreachable, TlsFailed, AuthenticationFailed, Throttled, ConnectionLost,
+    ProtocolViolation; ValueError for a bad `helo_name`.
+    """
+    helo_name = _helo(helo_name)
+    return Session(
+        open_conversation(endpoint, credential, helo_name=helo_name, patience=command_patience, resolver=resolver)
+    )
+
+
+def reaches_nobody(envelope_from: str, recipients: Sequence[str]) -> Submission | None:
+    """What becomes of a message of whose recipients no server needs to be asked; None where one does."""
+    envelope = _envelope(envelope_from, recipients)
+    return None if envelope.recipients else envelope.submission()
+
+
 def submit(
     endpoint: Endpoint,
     credential: Credential | None,
@@ -239,41 +333,44 @@ def submit(
     reply_patience: float = REPLY_PATIENCE,
     resolver: Resolver = system_resolver,
 ) -> Submission:
-    """Submit one message in one transaction; `size` is the exact octets of `data`, `credential` None for no login.
+    """Submit one message over a connection of its own; `size` is the exact octets of `data`.
 
     `on_phase` is called when a phase is reached and must have stored it when it returns; what it raises ends the
     submission (before the end of the data: unsent) and passes through, like an error of `data`. An empty
     `envelope_from` is the null sender. When nobody was accepted, nothing was sent and `final_code` is 0. Reports are
     asked for where the server gives them.
-    Raises OutcomeUnknown (may have been sent) or, always unsent: SubmissionFailed, HostNotAllowed, Unreachable,
-    TlsFailed, AuthenticationFailed, Throttled, ConnectionLost, ProtocolViolation; ValueError for a bad `helo_name` or
-    `size`.
+    Raises OutcomeUnknown (may have been sent) or, always unsent, what `connect` raises; ValueError for a bad `size`.
     """
     helo_name = _helo(helo_name)
-    envelope = _envelope(envelope_from, recipients)
-    if not envelope.recipients:
-        return envelope.submission()
-    talk = open_conversation(endpoint, credential, helo_name=helo_name, patience=command_patience, resolver=resolver)
+    nobody = reaches_nobody(envelope_from, recipients)
+    if nobody is not None:
+        return nobody
+    session = connect(endpoint, credential, helo_name=helo_name, command_patience=command_patience, resolver=resolver)
     try:
-        talk.reach(Phase.CONNECTED, on_phase)
-        _check_features(talk, envelope, size)
-        envelope.wanted = wanted if "DSN" in talk.features else None
-        if not _offer(talk, envelope, size):
-            talk.part("RSET", "QUIT")
-            return envelope.submission()
-        talk.reach(Phase.ENVELOPE, on_phase)
-        reply = _send_data(talk, data, size=size, on_phase=on_phase, reply_patience=reply_patience)
-        talk.part("QUIT")
-        return envelope.submission(reply)
+        return session.submit(
+            envelope_from=envelope_from,
+            recipients=recipients,
+            data=data,
+            size=size,
+            on_phase=on_phase,
+            wanted=wanted,
+            reply_patience=reply_patience,
+        )
     finally:
-        talk.stream.close()
+        session.close()
 
 
 def _offer(talk: Conversation, envelope: _Envelope, size: int) -> bool:
     """MAIL and RCPT; whether anybody was accepted."""
     if not envelope.recipients:
         return False
-    _mail(talk, envelope, size)
-    for given, sent in envelope.recipients.items():
-        envelope.outcomes[given] = _rcpt(talk, given, sent, envelope.wanted)
+    commands = [_mail(talk, envelope, size), *(_rcpt(sent, envelope.wanted) for sent in envelope.recipients.values())]
+    replies = talk.commands(commands)
+    reply = next(replies)
+    if not 200 <= reply.code < 300:
+        raise talk.refused(reply)
+    for given, reply in zip(envelope.recipients, replies, strict=True):
+        if reply.code == 421:
+            raise talk.refused(reply)
+        envelope.outcomes[given] = _outcome(given, reply)
     return any(outcome.status == "accepted" for outcome in envelope.outcomes.values())

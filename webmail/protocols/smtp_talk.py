@@ -1,7 +1,8 @@
 """The SMTP conversation up to the first MAIL: replies, EHLO, STARTTLS, AUTH, and what a refusal means.
 
-Invariants: one command, one reply; features learnt in the clear are forgotten under TLS; a credential goes out under
-verified TLS only, and its echo never comes back in an error. RFC 5321 section 4.2, 3207, 4954, 2034.
+Invariants: each command has its reply, in order; features learnt in the clear are forgotten under TLS; a credential
+goes out under verified TLS only, and its echo never comes back in an error. RFC 5321 section 4.2, 2920, 3207, 4954,
+2034.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import base64
 import enum
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from webmail.protocols.errors import (
@@ -29,6 +30,7 @@ COMMAND_PATIENCE = 120.0
 PARTING_PATIENCE = 5.0
 COMMAND_LIMIT = 510
 MOST_REPLY_LINES = 200
+AT_ONCE = 50  # commands sent before their replies are read: few enough that neither side waits for the other to read
 LINE_LIMIT = 16 * 1024
 DAY = 24 * 3600.0
 OUR_REFUSAL = 0  # the reply code of an outcome we decided without asking the server
@@ -103,14 +105,32 @@ class Conversation:
 
     def command(self, line: str, *, patience: float | None = None) -> Reply:
         """Send one line and read its reply. Raises ConnectionLost, ProtocolViolation."""
-        if re.search(r"[\r\n\0]", line):
+        self._send(line, patience=patience)
+        return self.reply()
+
+    def _send(self, *lines: str, patience: float | None = None) -> None:
+        if any(re.search(r"[\r\n\0]", line) for line in lines):
             raise ValueError("a command is one line")
         if not self.stream.idle:
             self.stream.close()
             raise ProtocolViolation("the server spoke out of turn")
         self.stream.restart_clock(patience)
-        self.stream.send(line.encode() + b"\r\n")
-        return self.reply()
+        self.stream.send(b"".join(line.encode() + b"\r\n" for line in lines))
+
+    def commands(self, lines: Sequence[str]) -> Iterator[Reply]:
+        """The reply to each command, in their order; where the server lets us (RFC 2920), many go out at once.
+
+        Whoever stops reading leaves replies behind, and the conversation is over.
+        """
+        if "PIPELINING" not in self.features:
+            yield from map(self.command, lines)
+            return
+        for start in range(0, len(lines), AT_ONCE):
+            together = lines[start : start + AT_ONCE]
+            self._send(*together)
+            for _ in together:
+                self.stream.restart_clock()
+                yield self.reply()
 
     def reply(self) -> Reply:
         """The next reply, all its lines."""

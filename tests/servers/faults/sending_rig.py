@@ -17,6 +17,7 @@ from tests.servers.sync_rig import check, sync
 from tests.servers.test_delivery import Sender
 from tests.support.submission import Accepted
 from webmail import connections
+from webmail.delivery import kept
 from webmail.delivery.submit import STALE_AFTER, recover, submit
 from webmail.models import Outgoing
 from webmail.tasks.send import file_copy_in_sent
@@ -102,6 +103,7 @@ class Post:
 
     def taken(self, made: Outgoing) -> list[tuple[str, ...]]:
         """The recipients of each transaction in which the server took this letter, whoever is gone by now."""
+        kept.sweep(older_than=0)
         self.sender.submission.quiet()
         return [one.rcpt_tos for one in self._accepted().get(made.message_id.encode(), [])]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from itertools import count
+from random import Random
 
 import pytest
 import redis
@@ -11,15 +13,15 @@ from django.utils import timezone
 
 from accounts.models import MailAccount, MailServer, User
 from tests.servers.faults.rounds import rounds
-from tests.servers.faults.sending_rig import Post, file, received, try_again
+from tests.servers.faults.sending_rig import Post, after_a_death, file, received, try_again
 from tests.servers.sync_rig import check, sync
 from tests.servers.test_delivery import Sender, friend, sender
 from tests.servers.test_delivery_races import at_once, due
 from tests.support.faultproxy import FaultProxy, call
 from tests.support.submission import Accepted
-from tests.support.workers import Workers
+from tests.support.workers import STATEMENT, Workers
 from webmail import connections
-from webmail.delivery import file_sent
+from webmail.delivery import file_sent, kept
 from webmail.delivery.submit import STALE_AFTER, recover, submit
 from webmail.jobs import Job
 from webmail.models import Outgoing
@@ -30,7 +32,8 @@ __all__ = ["friend", "sender"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 State = Outgoing.State
-BEFORE_THE_DOT = ("CONNECT", "EHLO", "AUTH", "MAIL", "RCPT", "DATA")
+BEFORE_LOGGED_IN = ("CONNECT", "EHLO", "AUTH")
+BEFORE_THE_DOT = (*BEFORE_LOGGED_IN, "MAIL", "RCPT", "DATA")
 NOT_TAKEN = ("BODY", "CONTENT")
 EXPECTED = {
     **{at: {State.DEFERRED} for at in BEFORE_THE_DOT},
@@ -46,12 +49,18 @@ def test_f35_a_cut_anywhere_leaves_one_copy_or_a_question(sender: Sender, withou
     places = list(EXPECTED)
     for number, chance in enumerate(rounds(len(places))):
         at = places[number % len(places)] if number < len(places) else chance.choice(places)
+        if at in BEFORE_LOGGED_IN or chance.random() < 0.5:
+            kept.sweep(older_than=0)
+        goes_on = any(not session.over for session in sender.submission.sessions)
         made = post.hand_over(chance, sender.account.address)
         sender.submission.fail(at, None)
         submit(made.pk)
+        if at == "QUIT":
+            kept.sweep(older_than=0)
         made.refresh_from_db()
         state = made.state
-        assert state in EXPECTED[at], at
+        # what an old conversation does not begin is begun on a new one
+        assert state in ({State.SENT} if goes_on and at in ("MAIL", "RCPT") else EXPECTED[at]), at
         for _ in range(chance.randrange(3)):  # a broker that delivers the job again, and the dispatcher's next looks
             submit(made.pk)
         made.refresh_from_db()
@@ -60,7 +69,7 @@ def test_f35_a_cut_anywhere_leaves_one_copy_or_a_question(sender: Sender, withou
             assert outbox.try_again(made)  # the person asked the recipient
         elif state == State.UNKNOWN:
             assert outbox.settle(made)
-        if at != "TAKEN":
+        if state not in (State.SENT, State.UNKNOWN) or at in NOT_TAKEN:
             try_again(made)
         file(made)
         assert (at, made.state, made.filing) == (at, State.SENT, Outgoing.Filing.FILED)
@@ -112,13 +121,13 @@ def test_f36_each_recipient_has_an_outcome_of_their_own(sender: Sender, friend: 
     check(sender.dovecot, sender.account)
 
 
-@pytest.mark.parametrize("at", ["MAIL", "DATA", "CONTENT", "TAKEN", "QUIT"])
+@pytest.mark.parametrize("at", ["MAIL", "DATA", "CONTENT", "TAKEN"])
 def test_f37_a_worker_that_dies_sends_nothing_twice(
     sender: Sender, friend: str, workers: Workers, proxy: FaultProxy, at: str
 ) -> None:
     hidden = sender.dovecot.add_user()
     made = sender.hand_over(friend, bcc=hidden)
-    sender.submission.when(at, workers.kill)  # QUIT comes right after the server's 250 was read
+    sender.submission.when(at, workers.kill)
     assert workers.run("webmail.delivery.submit:submit", made.pk) == -9
     recover(timezone.now() + 2 * STALE_AFTER)
     made.refresh_from_db()
@@ -143,6 +152,29 @@ def test_f37_a_worker_that_dies_sends_nothing_twice(
     assert len(sender.submission.accepted) == 1
     sync(sender.account)
     check(sender.dovecot, sender.account)
+
+
+def test_f37_a_worker_that_dies_before_any_of_its_statements(
+    sender: Sender, workers: Workers, without_sending_limits: None
+) -> None:
+    post, chance = Post.of(sender, people=2), Random("statements")
+    died_knowing = 0
+    for nth in count(1):
+        made = post.hand_over(chance)
+        if workers.run("webmail.delivery.submit:submit", made.pk, at=STATEMENT, nth=nth) == 0:
+            break
+        taken = post.taken(made)
+        after_a_death(made)
+        died_knowing += bool(taken)
+        if made.state == State.UNKNOWN:
+            assert outbox.settle(made) if taken else outbox.try_again(made)
+        try_again(made)
+        assert made.state == State.SENT
+        file(made)
+    made.refresh_from_db()
+    assert (made.state, died_knowing > 2) == (State.SENT, True)
+    file(made)
+    post.audit()
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known for it", "found out"])

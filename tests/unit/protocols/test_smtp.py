@@ -558,3 +558,75 @@ def test_our_own_settings_are_checked(certificates: DemoCertificate, changed: di
     with scripted(certificates) as server, pytest.raises(ValueError, match="domain"):
         send(server, **changed)
     assert server.connections == 0
+
+
+# --- many commands at once, RFC 2920 ---
+
+AT_ONCE = (b"250-PIPELINING", *OFFER)
+
+
+def read_envelope(client: Client, people: int) -> None:
+    """All of it is there before any of it is answered."""
+    client.expect(b"MAIL FROM:<anna@example.org>")
+    for _ in range(people):
+        client.expect(b"RCPT TO:<")
+
+
+def test_an_envelope_goes_out_at_once_where_the_server_lets_it(certificates: DemoCertificate) -> None:
+    def script(client: Client) -> None:
+        log_in(client, AT_ONCE)
+        read_envelope(client, 3)
+        client.say(b"250 2.1.0 Ok", b"250 2.1.5 Ok", b"550 5.1.1 No such user", b"450-4.2.0 wait", b"450 4.2.0 a bit")
+        client.expect(b"DATA", b"354 go on")
+        client.until(b"\r\n.\r\n")
+        client.say(b"250 2.0.0 Ok")
+        client.expect(b"QUIT", b"221 bye")
+
+    with scripted(certificates, script) as server:
+        result = send(server, recipients=["a@b.test", "c@b.test", "d@b.test"])
+    assert [(o.address, o.status, o.code) for o in result.outcomes] == [
+        ("a@b.test", "accepted", 250),
+        ("c@b.test", "permanent", 550),
+        ("d@b.test", "temporary", 450),
+    ]
+
+
+def test_a_refused_sender_ends_it_whatever_was_said_of_recipients(certificates: DemoCertificate) -> None:
+    def script(client: Client) -> None:
+        log_in(client, AT_ONCE)
+        read_envelope(client, 2)
+        client.say(b"550 5.7.1 not from you", b"250 Ok", b"503 5.5.1 MAIL first")
+        assert client.hung_up()
+
+    error = failing(certificates, script, recipients=["a@b.test", "c@b.test"])
+    assert isinstance(error, SubmissionFailed)
+    assert (error.permanent, error.smtp_code) == (True, 550)
+
+
+def test_a_crowd_goes_in_groups_that_are_answered_first(certificates: DemoCertificate) -> None:
+    def script(client: Client) -> None:
+        log_in(client, AT_ONCE)
+        read_envelope(client, 49)
+        assert client.rest == b""
+        client.say(*[b"250 Ok"] * 50)
+        for _ in range(31):
+            client.expect(b"RCPT TO:<")
+        client.say(*[b"250 Ok"] * 31)
+        client.expect(b"DATA", b"354 go on")
+        client.until(b"\r\n.\r\n")
+        client.say(b"250 2.0.0 Ok")
+
+    with scripted(certificates, script) as server:
+        result = send(server, recipients=[f"p{number}@b.test" for number in range(80)])
+    assert {outcome.status for outcome in result.outcomes} == {"accepted"}
+
+
+@pytest.mark.parametrize("extra", [b"250 Ok", b"354 go on"])
+def test_a_reply_too_many_is_no_answer_to_data(certificates: DemoCertificate, extra: bytes) -> None:
+    def script(client: Client) -> None:
+        log_in(client, AT_ONCE)
+        read_envelope(client, 1)
+        client.say(b"250 Ok", b"250 Ok", extra)
+        assert client.hung_up()
+
+    assert isinstance(failing(certificates, script), ProtocolViolation)
