@@ -2,8 +2,9 @@
 
 Invariants: one worker at a time, by a claim that outlasts the upload; the destination's UIDNEXT is committed before
 APPEND, and a repeated try looks among newer UIDs for the Message-ID first; a server that kept the copy itself is
-noticed and remembered; those known for it are given time to, and only filled in for when they did not; an account in
-trouble is left to the sync. POP3 accounts keep theirs here (sync.local_sent).
+noticed and remembered; those known for it are given time to, and only filled in for when they did not; one that files
+after us all the same is noticed by `second_copy`; an account in trouble is left to the sync. POP3 accounts keep theirs
+here (sync.local_sent).
 """
 
 import logging
@@ -21,17 +22,17 @@ from webmail.jobs import Job, enqueue
 from webmail.models import Mailbox, Outgoing, frozen
 from webmail.protocols import imap
 from webmail.protocols.errors import CommandFailed, MailServerError
-from webmail.protocols.values import LABELS
+
+from . import second_copy
+from .self_filing import files_itself, learn
 
 log = logging.getLogger(__name__)
 
 _MOST_TRIES = 8
-_SELF_FILING = (".gmail.com", ".office365.com", ".outlook.com", ".mail.me.com", ".zoho.com", ".zoho.eu")
 _LOOKED = 3  # times a self-filing server is looked at before the copy is filed for it
 _CONNECTED = (MailAccount.State.WORKING, MailAccount.State.NEW)
 _RECENT = 200  # UIDs from the end of Sent that are looked at
 _NEWEST = 20  # the same on a server that is not known for filing itself
-_LEARNT = "files_sent"  # in MailAccount.settings_seen: copies were found that we had not filed
 _CLAIM_LASTS = timedelta(minutes=5)
 _SLOWEST = 32 * 1024  # octets of an upload in a second
 
@@ -85,18 +86,19 @@ def _file(session: imap.Session, outgoing: Outgoing, name: bytes) -> str:
     uidnext = session.status(name).uidnext or 1
     if outgoing.filing_uidnext is not None and _is_there(session, outgoing, name, since=outgoing.filing_uidnext):
         return Filing.FILED
-    files_itself = _files_itself(outgoing)
-    if _is_there(session, outgoing, name, since=max(1, uidnext - (_RECENT if files_itself else _NEWEST))):
+    by_itself = files_itself(outgoing.account)
+    if _is_there(session, outgoing, name, since=max(1, uidnext - (_RECENT if by_itself else _NEWEST))):
         if outgoing.filing_uidnext is not None:
             return Filing.FILED  # Sent was numbered anew since our try: it may well be ours
-        _learn(outgoing.account)
+        learn(outgoing.account)
         return Filing.SERVER
-    if files_itself and outgoing.filing_attempts < _LOOKED:
+    if by_itself and outgoing.filing_attempts < _LOOKED:
         return ""
     frozen.complete_sent_copy(outgoing)
     Outgoing.objects.filter(pk=outgoing.pk).update(filing_uidnext=uidnext)
     with storage.open_file(outgoing.account_id, outgoing.sent_copy_digest) as file:
-        session.append(name, file, flags=["\\Seen"], internaldate=outgoing.sent_at)
+        filed = session.append(name, file, flags=["\\Seen"], internaldate=outgoing.sent_at)
+    second_copy.begin(outgoing, filed, session.capabilities)
     return Filing.FILED
 
 
@@ -105,29 +107,15 @@ def _is_there(session: imap.Session, outgoing: Outgoing, name: bytes, *, since: 
     return bool(session.search_message_id(f"<{outgoing.message_id}>", since_uid=since))
 
 
-def _files_itself(outgoing: Outgoing) -> bool:
-    server = outgoing.account.outgoing
-    known = server is not None and f".{server.host}".endswith(_SELF_FILING)
-    seen = outgoing.account.settings_seen
-    return known or LABELS in seen.get("capabilities", ()) or bool(seen.get(_LEARNT))
-
-
-def _learn(account: MailAccount) -> None:
-    """The server files what it submits: from now on it is given the time to."""
-    if not account.settings_seen.get(_LEARNT):
-        account.settings_seen = account.settings_seen | {_LEARNT: True}
-        MailAccount.objects.filter(pk=account.pk).update(settings_seen=account.settings_seen)
-
-
 def _note(outgoing: Outgoing, done: str) -> None:
     rows = Outgoing.objects.filter(pk=outgoing.pk, filing=Filing.WAITING)
     attempts = outgoing.filing_attempts + 1
     if done:
-        rows.update(filing=done, filing_attempts=attempts)
+        rows.update(filing=done, filing_attempts=attempts, filing_after=timezone.now() + second_copy.FIRST_LOOK)
         sync_state.wake(outgoing.account_id)
         enqueue(Job.SYNC_ACCOUNT, outgoing.account_id)
     elif attempts >= _MOST_TRIES:
         rows.update(filing=Filing.FAILED, filing_attempts=attempts)
     else:
-        wait = timedelta(seconds=60 if _files_itself(outgoing) else min(30 * 2**attempts, 3600))
+        wait = timedelta(seconds=60 if files_itself(outgoing.account) else min(30 * 2**attempts, 3600))
         rows.update(filing_attempts=attempts, filing_after=timezone.now() + wait)

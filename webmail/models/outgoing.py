@@ -81,6 +81,8 @@ class Outgoing(models.Model):
     filing_uidnext = models.BigIntegerField(null=True)
     filing_attempts = models.PositiveSmallIntegerField(default=0)
     filing_after = models.DateTimeField(null=True)
+    filed_uid = models.BigIntegerField(null=True)  # of our copy in Sent, as long as the server might file one as well
+    filed_uidvalidity = models.BigIntegerField(null=True)
     report = models.CharField(max_length=6, choices=Report.choices, default=Report.NONE, blank=True)
     remind_days = models.PositiveSmallIntegerField(default=0)
     remind_at = models.DateTimeField(null=True)  # when to look next whether somebody has answered
@@ -93,6 +95,11 @@ class Outgoing(models.Model):
             models.Index(fields=["send_after"], name="out_due", condition=models.Q(state__in=["queued", "deferred"])),
             models.Index(fields=["claimed_at"], name="out_claimed", condition=models.Q(state="sending")),
             models.Index(fields=["user", "-created_at"], name="out_by_user"),
+            models.Index(
+                fields=["filing_after"],
+                name="out_filing",
+                condition=models.Q(filing="waiting", sent_at__isnull=False) | models.Q(filed_uid__isnull=False),
+            ),
             models.Index(fields=["remind_at"], name="out_remind", condition=models.Q(remind_at__isnull=False)),
             models.Index(fields=["user"], name="out_unanswered", condition=models.Q(unanswered=True)),
         ]

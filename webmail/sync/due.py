@@ -80,13 +80,15 @@ def due_outgoing() -> list[int]:
 
 
 def due_filings() -> list[int]:
-    """Sent messages whose copy in Sent is to be filed or looked for; accounts in trouble are left to the sync."""
+    """Sent messages whose copy in Sent is to be filed or looked for, or looked at again.
+
+    Accounts in trouble are left to the sync.
+    """
     now = timezone.now()
     here = Q(account__protocol=MailAccount.Protocol.POP3)
     due = Outgoing.objects.filter(
         here | Q(account__state__in=[MailAccount.State.WORKING, MailAccount.State.NEW]),
-        filing=Outgoing.Filing.WAITING,
-        sent_at__isnull=False,
+        Q(filing=Outgoing.Filing.WAITING, sent_at__isnull=False) | Q(filed_uid__isnull=False),
         filing_after__lte=now,
         user__is_active=True,
         account__organisation__suspended_at=None,

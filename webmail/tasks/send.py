@@ -1,7 +1,7 @@
 """Shells of the jobs on the way out; webmail.delivery does them, webmail.sync what stays here."""
 
 from webmail.celery import app
-from webmail.delivery import draft_copy, file_sent, reminding, submit
+from webmail.delivery import draft_copy, file_sent, reminding, second_copy, submit
 from webmail.jobs import Job
 from webmail.sync import local_sent
 
@@ -15,6 +15,7 @@ def send(outgoing_id: int) -> None:
 def file_copy_in_sent(outgoing_id: int) -> None:
     if not local_sent.keep_sent(outgoing_id):
         file_sent.file_sent(outgoing_id)
+        second_copy.look(outgoing_id)
 
 
 @app.task(name=Job.SAVE_DRAFT.value)

@@ -21,7 +21,7 @@ from tests.support.faultproxy import FaultProxy, call
 from tests.support.submission import Accepted
 from tests.support.workers import STATEMENT, Workers
 from webmail import connections
-from webmail.delivery import file_sent, kept
+from webmail.delivery import kept, self_filing
 from webmail.delivery.submit import STALE_AFTER, recover, submit
 from webmail.jobs import Job
 from webmail.models import Outgoing
@@ -182,7 +182,7 @@ def test_f38_a_server_that_files_itself_gets_no_second_copy(
     sender: Sender, friend: str, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     if known:
-        monkeypatch.setattr(file_sent, "_SELF_FILING", (".localhost",))
+        monkeypatch.setattr(self_filing, "KNOWN", (".localhost",))
     take = sender.submission.take
 
     def take_and_file(message: Accepted) -> None:
@@ -204,7 +204,7 @@ def test_f38_a_server_that_files_itself_gets_no_second_copy(
 def test_f38_a_server_known_to_file_itself_that_does_not_is_filled_in_for(
     sender: Sender, friend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_sent, "_SELF_FILING", (".localhost",))
+    monkeypatch.setattr(self_filing, "KNOWN", (".localhost",))
     made = sender.send(friend)
     for _ in range(5):
         file(made)
