@@ -52,7 +52,7 @@ export class Body {
     if (data.kind === "formats") for (const button of all("[aria-pressed][data-format-do]", this.strip)) button.setAttribute("aria-pressed", String(Boolean(data.formats[button.dataset.formatDo])));
     if (data.kind === "files") composer.uploads.add(data.files, { inText: true });
     if (data.kind === "drag") composer.uploads.dragging(true);
-    if (data.kind === "key") ({ send: () => composer.send(), close: () => composer.close(), link: () => this.format("link") })[data.key]?.();
+    if (data.kind === "key") ({ send: () => composer.send(), close: () => composer.escape(), link: () => this.format("link") })[data.key]?.();
     if (data.kind === "focus") for (const menu of all("details[data-menu][open]")) menu.open = false;
   }
 

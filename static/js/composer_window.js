@@ -426,11 +426,19 @@ export class Composer {
       this.send();
     } else if (event.key === "Escape" && !event.defaultPrevented) {
       event.stopPropagation();
-      this.close();
+      this.escape();
     } else if (event.key.toLowerCase() === "c" && event.shiftKey && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       this.reveal("cc");
     }
+  }
+
+  /** Escape closes a menu of the window first, then the window. */
+  escape() {
+    const menus = all("details[data-menu][open]", this.element);
+    if (!menus.length) return this.close();
+    for (const menu of menus) menu.open = false;
+    return one("summary", menus.at(-1)).focus();
   }
 
   /** The draft stays; only when it could not be saved does the window stay too. */

@@ -104,6 +104,19 @@ def test_opening_and_closing_leaves_nothing_behind(live: Live, maren: User, page
     assert not Draft.objects.exists()
 
 
+def test_escape_closes_a_menu_of_the_window_before_the_window(live: Live, maren: User, page: Page) -> None:
+    sign_in(page, maren, live)
+    compose(page, live)
+    menu = page.locator(".composer-tools details[data-menu]").first
+    menu.locator("summary").click()
+    expect(menu).to_have_attribute("open", "")
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(menu.locator("summary")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".composer")).to_have_count(0)
+
+
 def test_bold_is_bold_in_what_is_kept(live: Live, maren: User, page: Page) -> None:
     sign_in(page, maren, live)
     compose(page, live)
