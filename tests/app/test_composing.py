@@ -1,6 +1,7 @@
 """Writing and sending through the composer's address: what is kept, refused, frozen and taken back."""
 
 import json
+import re
 import zoneinfo
 from datetime import timedelta
 from email import message_from_bytes
@@ -260,6 +261,22 @@ def test_the_editor_has_an_origin_of_its_own(alice: Somebody) -> None:
     assert "default-src 'none'" in policy
     assert "connect-src" not in policy
     assert "X-Frame-Options" not in answer
+
+
+def test_browsers_keep_the_editor_until_it_is_another(alice: Somebody) -> None:
+    def address() -> str:
+        found = re.search(r'data-editor="([^"]+)"', alice.client.get(COMPOSE).content.decode())
+        assert found is not None
+        return found[1]
+
+    before = address()
+    assert address() == before
+    assert "max-age=86400" in alice.client.get(before)["Cache-Control"]
+    alice.user.theme = "dark"
+    alice.user.save()
+    dark = address()
+    assert dark != before
+    assert 'data-theme="dark"' in alice.client.get(dark).content.decode()
 
 
 def test_nobody_writes_without_signing_in(alice: Somebody, client: Any) -> None:

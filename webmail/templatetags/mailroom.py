@@ -4,6 +4,7 @@ Nothing here prints mail as HTML: names, subjects and file names are escaped lik
 in its own frame and never passes through a tag of this module.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -73,6 +74,18 @@ def unchanging(template_name: str) -> str:
 @lru_cache(maxsize=64)
 def _unchanging(template_name: str, language: str) -> str:
     return get_template(template_name).render()
+
+
+@register.simple_tag
+def version_of(template_name: str, theme: str) -> str:
+    """Stands in the address of a document that browsers keep: another one when it would be another document."""
+    return _version_of(template_name, theme, get_language() or "")
+
+
+@lru_cache(maxsize=200)
+def _version_of(template_name: str, theme: str, language: str) -> str:
+    document = get_template(template_name).render({"user": {"theme": theme}})
+    return hashlib.sha256(f"{language} {document}".encode()).hexdigest()[:12]
 
 
 @register.filter

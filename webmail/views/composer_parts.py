@@ -95,8 +95,9 @@ def suggestions(request: HttpRequest) -> JsonResponse:
 @require_GET
 @xframe_options_exempt
 def editor(request: HttpRequest) -> HttpResponse:
-    """The document in which a message is written."""
+    """The document in which a message is written. Nobody's mail is in it; what it depends on stands in its address."""
     response = render(request, "compose/editor.html")
+    response.headers["Cache-Control"] = "private, max-age=86400"
     response.headers["Content-Security-Policy"] = _EDITOR_POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

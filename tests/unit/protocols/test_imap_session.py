@@ -260,7 +260,13 @@ def test_one_absurd_name_costs_only_itself() -> None:
 
 def test_a_status_that_never_came_is_a_failure_not_a_zero() -> None:
     with pytest.raises(CommandFailed):
-        session_over(Canned(OK)).status(b"x")
+        session_over(Canned(OK, OK)).status(b"x")
+
+
+def test_a_status_that_did_not_come_is_asked_for_once_more() -> None:
+    canned = Canned(OK, b"* STATUS x (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 5 UNSEEN 1)\r\n" + OK)
+    assert session_over(canned).status(b"x").messages == 3
+    assert len(canned.sent) == 2
 
 
 def test_namespace() -> None:
