@@ -158,3 +158,47 @@ def test_the_longest_idle_of_too_many_go_first(sender: Sender, friend: str, monk
     while said(sender, "QUIT") != [1, 0]:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_another_login_name_is_another_conversation(sender: Sender, friend: str) -> None:
+    send(sender, friend)
+    MailAccount.objects.update(username=sender.dovecot.add_user())
+    assert send(sender, friend) == State.SENT
+    assert said(sender, "AUTH") == [1, 1]
+    assert [taken.user for taken in sender.submission.accepted] == [
+        sender.account.username,
+        MailAccount.objects.get().username,
+    ]
+
+
+def test_they_do_not_grow_in_number_while_one_is_slow_to_end(
+    sender: Sender, friend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "MOST_KEPT", 1)
+    with monkeypatch.context() as slow:
+        slow.setattr(kept, "sweep", lambda: None)  # it waits for one that does not answer its QUIT
+        for _ in range(3):
+            send(sender, friend)
+            credentials.store(sender.account, password=PASSWORD)  # stored anew: the old conversation is not for it
+        assert (len(kept._kept), said(sender, "QUIT")) == (1, [1, 1, 0])
+
+
+def test_where_no_thread_is_left_to_end_them_they_end_at_once(
+    sender: Sender, friend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if threading.current_thread() is threading.main_thread():  # the server's own are not meant
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    deadline = time.monotonic() + 10
+    while kept._sweeper is not None:  # of earlier ones
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with monkeypatch.context() as scarce:
+        scarce.setattr(threading.Thread, "start", refuse)
+        assert send(sender, friend) == State.SENT
+    assert (kept._kept, said(sender, "QUIT")) == ([], [1])
+    assert (send(sender, friend), len(kept._kept)) == (State.SENT, 1)

@@ -15,6 +15,7 @@ from webmail import connections
 from webmail.delivery import second_copy
 from webmail.jobs import Job
 from webmail.models import Outgoing, Placement
+from webmail.protocols.errors import ConnectionLost
 from webmail.protocols.imap import Session
 from webmail.protocols.uidset import UidSet
 from webmail.tasks.send import file_copy_in_sent
@@ -159,3 +160,37 @@ def test_another_message_is_no_second_copy(sender: Sender, filed: Outgoing, frie
     file_copy_in_sent(another.pk)
     look(filed)
     assert (len(sender.in_sent()), learnt()) == (2, False)
+
+
+@pytest.mark.parametrize("state", [MailAccount.State.SUSPENDED, MailAccount.State.THROTTLED])
+def test_the_server_of_an_account_in_trouble_is_not_asked(
+    sender: Sender, filed: Outgoing, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    server_files(sender)
+    sync(sender.account)
+    MailAccount.objects.update(state=state)
+    Outgoing.objects.update(filing_after=timezone.now())
+    with monkeypatch.context() as quiet:
+        quiet.setattr(connections, "open_imap", None)
+        file_copy_in_sent(filed.pk)
+    assert sorted(ours(sender)) == [False, True]
+    MailAccount.objects.update(state=MailAccount.State.WORKING)
+    assert (Job.FILE_SENT.value, filed.pk) in due()
+
+
+def test_what_could_not_be_filed_in_the_end_is_not_looked_at(
+    sender: Sender, filed: Outgoing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker died between the upload and noting it, and no look at Sent came to an end since."""
+
+    def lost(session: Session, name: bytes) -> None:
+        raise ConnectionLost
+
+    Outgoing.objects.update(filing=Filing.WAITING, filing_attempts=7, filing_after=timezone.now())
+    with monkeypatch.context() as broken:
+        broken.setattr(Session, "status", lost)
+        file_copy_in_sent(filed.pk)
+    filed.refresh_from_db()
+    assert filed.filing == Filing.FAILED
+    Outgoing.objects.update(filing_after=timezone.now())
+    assert (Job.FILE_SENT.value, filed.pk) not in due()

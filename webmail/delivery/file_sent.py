@@ -115,7 +115,7 @@ def _note(outgoing: Outgoing, done: str) -> None:
         sync_state.wake(outgoing.account_id)
         enqueue(Job.SYNC_ACCOUNT, outgoing.account_id)
     elif attempts >= _MOST_TRIES:
-        rows.update(filing=Filing.FAILED, filing_attempts=attempts)
+        rows.update(filing=Filing.FAILED, filing_attempts=attempts, filed_uid=None)  # nothing looks at it any more
     else:
         wait = timedelta(seconds=60 if files_itself(outgoing.account) else min(30 * 2**attempts, 3600))
         rows.update(filing_attempts=attempts, filing_after=timezone.now() + wait)

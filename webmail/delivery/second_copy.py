@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from accounts.crypto import SealBroken
+from accounts.models import MailAccount
 from accounts.services import sync_state
 from webmail import connections
 from webmail.failures import note_refusal
@@ -31,6 +32,7 @@ FIRST_LOOK = timedelta(minutes=2)
 _LATER_LOOKS = (timedelta(minutes=15), timedelta(hours=2))  # after it was sent
 _LONGEST = timedelta(days=1)  # for which a server that does not answer is asked
 _CLAIM_LASTS = timedelta(minutes=5)
+_CONNECTED = (MailAccount.State.WORKING, MailAccount.State.NEW)
 _HEAD_BYTES = 64 * 1024
 _OURS = {"\\seen", "\\recent"}  # flags that say nothing of a person
 
@@ -50,7 +52,7 @@ def look(outgoing_id: int) -> None:
     outgoing = (
         Outgoing.objects.select_related("account__incoming", "account__outgoing", "account__credential")
         .filter(pk=outgoing_id, filing=Filing.FILED, filed_uid__isnull=False, filing_after__lte=now)
-        .filter(user__is_active=True, account__organisation__suspended_at=None)
+        .filter(account__state__in=_CONNECTED, user__is_active=True, account__organisation__suspended_at=None)
         .first()
     )
     if outgoing is None:
