@@ -3,6 +3,7 @@
 import gzip
 import re
 import secrets
+import time
 import zoneinfo
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
@@ -21,12 +22,13 @@ _PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 
 
 class ResponseHeaders:
-    """Headers that Django has no setting for; pages with mail on them are kept by no cache."""
+    """Headers that Django has no setting for; pages with mail on them are kept by no cache. Notes when it was asked."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.META["ASKED_MS"] = int(time.time() * 1000)  # by our clock, for what happens while a page is on its way
         response = self.get_response(request)
         response.headers.setdefault("Permissions-Policy", _PERMISSIONS)
         if not request.path.startswith("/static/"):

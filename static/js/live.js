@@ -30,14 +30,8 @@ function tell(name, details) {
   if (name === "mailroom:mailbox" || name === "mailroom:account") htmx.trigger(document.body, "mailroom:refresh");
 }
 
-/** Milliseconds since this page was asked for: what happened meanwhile may stand in no region. */
-function age() {
-  const [asked] = performance.getEntriesByType("navigation");
-  return Math.max(0, Math.round(performance.now() - (asked?.requestStart ?? 0)));
-}
-
 function connect(address) {
-  const source = new EventSource(`${address}?age=${age()}`);
+  const source = new EventSource(`${address}?since=${words().asked}`); // what happened since may stand in no region
   let dropped = false;
   const hear = (kind) => source.addEventListener(kind, (event) => soon(`mailroom:${kind}`, JSON.parse(event.data || "{}")));
   ["mailbox", "account", "outbox", "action", "cards"].forEach(hear);

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from functools import partial
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.http import HttpRequest
+from django.test import RequestFactory
 
 from webmail import live
 from webmail.views import live as streams
@@ -119,8 +123,25 @@ def test_it_keeps_little() -> None:
     assert recent.since(99.0, "live:1") == []
 
 
-@pytest.mark.parametrize(
-    ("told", "seconds"), [("", 0.0), ("0", 0.2), ("1500", 1.7), ("-1", 0.0), ("1e9", 0.0), ("٣", 0.0), ("9" * 13, 0.0)]
-)
-def test_a_page_tells_how_old_it_is(told: str, seconds: float) -> None:
-    assert streams._age(told) == pytest.approx(seconds)
+def asked(since: int | str, **headers: str) -> HttpRequest:
+    return RequestFactory().get("/live/", {"since": since}, headers=headers)
+
+
+@pytest.mark.parametrize(("ago", "seconds"), [(0, 0.2), (1.5, 1.7), (-60, 0.2)])
+def test_a_page_tells_when_it_was_asked_for(ago: float, seconds: float) -> None:
+    assert streams._age(asked(int((time.time() - ago) * 1000))) == pytest.approx(seconds, abs=0.1)
+
+
+@pytest.mark.parametrize("told", ["", "-1", "1e9", "٣", "9" * 16])
+def test_what_is_no_time_is_none(told: str) -> None:
+    assert streams._age(asked(told)) == 0.0
+
+
+def test_a_page_that_had_a_stream_is_not_told_again_what_that_told(redis_url: str) -> None:
+    async def first_words() -> str:
+        stream = streams._stream(7, 0.0)
+        async with aclosing(stream):  # type: ignore[type-var]  # a generator it is
+            return await anext(stream)
+
+    assert "\nid: 0\n\n" in asyncio.run(first_words())  # the browser gives it back when it connects again
+    assert streams._age(asked(int((time.time() - 5) * 1000), **{"Last-Event-ID": "0"})) == 0.0

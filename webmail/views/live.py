@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import re
+import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 _PING_SECONDS = 15
 _NOTED_SECONDS = 30
 _RECENT_SECONDS, _MOST_RECENT, _MOST_MISSED = 30.0, 2_000, 20
-_MARGIN_SECONDS = 0.2  # the page's clock began a little after or before ours
+_MARGIN_SECONDS = 0.2  # another machine of ours may have answered for the page
 _AGAIN = '{"kind": "again"}'
 _LIFETIME_SECONDS = 3600  # a stream ends hourly, so that a session that has ended is noticed when the page returns
 
@@ -141,7 +142,7 @@ async def live(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     if not user.is_authenticated:
         return HttpResponse(status=401)
     await sync_to_async(_give_back_connections)()
-    events = _stream(user.pk, _age(request.GET.get("age", "")))
+    events = _stream(user.pk, _age(request))
     response = StreamingHttpResponse(events, content_type="text/event-stream")
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["Cache-Control"] = "no-store"
@@ -165,16 +166,22 @@ def _give_back_connections() -> None:
             connection.close()
 
 
-def _age(told: str) -> float:
-    """Seconds since the page was asked for, of the milliseconds it tells, and a little more."""
-    return int(told) / 1000 + _MARGIN_SECONDS if re.fullmatch("[0-9]{1,12}", told) else 0.0
+def _age(request: HttpRequest) -> float:
+    """Seconds since the page was asked for, and a little more; 0 for one that has had a stream since.
+
+    It heard what that told, and looks again by itself.
+    """
+    told = request.GET.get("since", "")
+    if "Last-Event-ID" in request.headers or not re.fullmatch("[0-9]{1,15}", told):
+        return 0.0
+    return max(0.0, time.time() - int(told) / 1000) + _MARGIN_SECONDS
 
 
 async def _stream(user_id: int, age: float) -> AsyncIterator[str]:
     queue = hub.join(user_id, age=age)
     ends = asyncio.get_running_loop().time() + _LIFETIME_SECONDS
     try:
-        yield "retry: 2000\n\n"
+        yield "retry: 2000\nid: 0\n\n"  # an id, whatever it is, comes back when the browser connects again
         while asyncio.get_running_loop().time() < ends:
             try:
                 data = await asyncio.wait_for(queue.get(), _PING_SECONDS)
