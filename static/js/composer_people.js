@@ -215,7 +215,7 @@ export class Recipients {
 
 /** The letters that were typed, bold where a word begins with them. */
 function matched(text, typed) {
-  const at = text.toLowerCase().search(new RegExp(`(?<![\\p{L}\\p{N}])${typed.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "\\$&")}`, "u"));
+  const at = text.toLowerCase().search(new RegExp(`(?<![\\p{L}\\p{N}])${typed.toLowerCase().replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")}`, "u"));
   if (at < 0) return [text];
   const hit = Object.assign(document.createElement("b"), { textContent: text.slice(at, at + typed.length) });
   return [text.slice(0, at), hit, text.slice(at + typed.length)];

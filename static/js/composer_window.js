@@ -2,6 +2,7 @@
 import { Body } from "./composer_body.js";
 import { Recipients } from "./composer_people.js";
 import { all, icon, one } from "./page.js";
+import { renewed } from "./session.js";
 import { toast } from "./toasts.js";
 import { Uploads } from "./upload.js";
 
@@ -278,7 +279,7 @@ export class Composer {
     return this.form.elements.draft.value;
   }
 
-  async post(what) {
+  async post(what, { again = false } = {}) {
     const data = await this.fields();
     data.set("do", what);
     let answer;
@@ -288,6 +289,7 @@ export class Composer {
       return this.unsaved(this.words.lost);
     }
     if (answer.status === 404 && this.orphaned()) return this.post(what);
+    if (answer.status === 403 && !again && (await renewed())) return this.post(what, { again: true });
     const told = answer.headers.get("Content-Type")?.startsWith("application/json");
     if (answer.redirected || answer.status === 403) return this.unsaved(this.words.signedOut);
     if (!told) return this.unsaved(this.words.unsaved);

@@ -65,6 +65,7 @@ const TROUBLE = new Set(["failed", "partial", "unknown"]);
 document.body.addEventListener("mailroom:outbox", ({ detail }) => {
   const { sent, trouble, view, outbox } = words();
   const href = `${outbox}${detail.outgoing}/`;
+  if (detail.state === "cancelled") elsewhere(href, true); // no Undo of what was taken back in another window
   if (detail.state === "sent") toast({ text: sent, href, label: view, seconds: 5 });
   if (TROUBLE.has(detail.state)) toast({ text: trouble, href, label: view });
 });

@@ -100,5 +100,5 @@ def recall(outgoing: Outgoing) -> bool:
     mine = Outgoing.objects.filter(pk=outgoing.pk, state__in=waiting, claim=None, sent_at=None)
     if not was_never_a_draft(outgoing) or not mine.update(state=Outgoing.State.CANCELLED):
         return False
-    live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk)
+    live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk, state=Outgoing.State.CANCELLED)
     return True

@@ -117,7 +117,7 @@ def take_back(outgoing: Outgoing) -> Draft | None:
     if not taken or outgoing.draft is None:
         return None
     drafts.reopen(outgoing.draft)
-    live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk)
+    live.publish_on_commit(outgoing.user_id, "outbox", outgoing=outgoing.pk, state=Outgoing.State.CANCELLED)
     return outgoing.draft
 
 

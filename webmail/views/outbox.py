@@ -95,7 +95,17 @@ def _dismissed(request: HttpRequest, outgoing: Outgoing) -> HttpResponse:
 def _back(request: HttpRequest, outgoing: Outgoing, draft: Draft | None) -> HttpResponse:
     if draft is not None:
         return to_composer(request, draft)
+    if _was_taken_back(outgoing):
+        if outgoing.draft is not None and outgoing.draft.closed_at is None:
+            return to_composer(request, outgoing.draft)
+        return _told(request, _("That has been decided already"), _place(outgoing))
     return _told(request, _("It has left already and cannot be taken back"), _place(outgoing))
+
+
+def _was_taken_back(outgoing: Outgoing) -> bool:
+    """By another window of the same person, in which it may be written on."""
+    outgoing.refresh_from_db(fields=["state"])
+    return outgoing.state == Outgoing.State.CANCELLED
 
 
 def _at_once(request: HttpRequest, outgoing: Outgoing) -> HttpResponse:
@@ -104,7 +114,8 @@ def _at_once(request: HttpRequest, outgoing: Outgoing) -> HttpResponse:
     except outbox.NotReady as refused:
         return _told(request, " ".join(refused.errors.values()), _place(outgoing))
     if sent is None:
-        return _told(request, _("It has left already"), _place(outgoing))
+        words = _("That has been decided already") if _was_taken_back(outgoing) else _("It has left already")
+        return _told(request, words, _place(outgoing))
     undo = reverse("mail:outgoing_do", args=[sent.pk, "undo"]) if sent.user.undo_send_seconds else ""
     if getattr(request, "htmx", None):
         return toast(HttpResponse(status=204), _("Sending"), undo_url=undo)
