@@ -56,6 +56,8 @@ class Submission:
         self.domain = domain
         self._arranged: dict[str, str | None] = {}
         self._acts: dict[str, Callable[[], object]] = {}
+        self._lasting: set[str] = set()
+        self._answered: set[str] = set()  # of those, what has come to pass
         self._lock = threading.Lock()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(tls.cert, tls.key)
@@ -80,8 +82,10 @@ class Submission:
         """The loopback port for that kind of security."""
         return int(self._servers[0 if security == "tls" else 1].server_address[1])
 
-    def fail(self, at: str, answer: str | None) -> None:
+    def fail(self, at: str, answer: str | None, *, lasting: bool = False) -> None:
         """Arrange that the next time `at` comes, `answer` is given; None drops the connection without a word.
+
+        With `lasting` it is given each time until `behave`, as by a server that is asked again over another connection.
 
         `at` is "CONNECT", a command's first word (MAIL, RCPT, DATA, AUTH …), "RCPT" with an address, "BODY" (within the
         content), "CONTENT" (after the final dot, message refused) or "TAKEN" (the message is taken and delivered, then
@@ -89,6 +93,7 @@ class Submission:
         """
         with self._lock:
             self._arranged[at] = answer
+            (self._lasting.add if lasting else self._lasting.discard)(at)
 
     def when(self, at: str, act: Callable[[], object]) -> None:
         """Something else happens the next time a session comes to this point, which then goes on as usual."""
@@ -102,18 +107,21 @@ class Submission:
         if act is not None:
             act()
         with self._lock:
+            if at in self._lasting and at in self._arranged:
+                self._answered.add(at)
+                return True, self._arranged[at]
             return at in self._arranged, self._arranged.pop(at, None)
 
     def arranges(self, at: str) -> bool:
         """Whether what was arranged for this point has not come to pass yet."""
         with self._lock:
-            return at in self._arranged or at in self._acts
+            return (at in self._arranged and at not in self._answered) or at in self._acts
 
     def behave(self) -> None:
-        """Forget what was arranged and has not come to pass."""
+        """Forget what was arranged and has not come to pass, or lasts."""
         with self._lock:
-            self._arranged.clear()
-            self._acts.clear()
+            for one in (self._arranged, self._acts, self._lasting, self._answered):
+                one.clear()
 
     def quiet(self, *, patience: float = 10.0) -> None:
         """Waits until every session is over, also one whose client has died."""
@@ -138,8 +146,7 @@ class Submission:
         with self._lock:
             self.accepted.clear()
             self.sessions.clear()
-            self._arranged.clear()
-            self._acts.clear()
+        self.behave()
 
     def stop(self) -> None:
         """Close both ports."""

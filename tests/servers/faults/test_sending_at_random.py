@@ -87,7 +87,7 @@ def _send(sender: Sender, made: Outgoing, plan: dict[str, list[str]], chance: Ra
     for _ in range(20):
         for address, said in plan.items():
             if said and said[0] != TAKEN:
-                sender.submission.fail(f"RCPT {address}", said[0])
+                sender.submission.fail(f"RCPT {address}", said[0], lasting=True)
         whole(sender, chance)
         try_again(made)
         for address, said in plan.items():
