@@ -1,20 +1,31 @@
 """How the web process answers a request: in one thread, or from the event loop where a body streams."""
 
 import asyncio
+import logging
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
+from typing import IO, Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.db import close_old_connections
-from django.http import FileResponse, HttpRequest
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+log = logging.getLogger(__name__)
 REQUESTS_AT_ONCE = 64  # of a process; further ones wait their turn, open event streams do not count
+
+
+FORM_ROOM = 20 * 2**20  # octets of a form beside its files: the text twice, the names of fields, MIME
+
+
+class TooLong(Exception):
+    """A request has more octets than any form here."""
 
 
 class OneThreadHandler(ASGIHandler):
@@ -23,6 +34,9 @@ class OneThreadHandler(ASGIHandler):
     Django's own handler makes a thread for every request and changes to it for the signals and for every hook of a
     middleware that is not written for asyncio, which costs more than the work of a small page. Here threads are kept.
     A body that streams is sent from the event loop, and what its iterator hands to threads gets one of its own.
+
+    A request that is longer than any form is refused by its length, or where it goes too far: what is sent would lie on
+    the disk before anybody knows who sends it.
     """
 
     def __init__(self) -> None:
@@ -40,8 +54,12 @@ class OneThreadHandler(ASGIHandler):
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """One request from its first byte to the last of its answer."""
         try:
-            body = await self.read_body(receive)
+            body = await self._read(scope, receive)
         except RequestAborted:
+            return
+        except TooLong:
+            log.warning("a request for %s was longer than any form", scope["path"])
+            await self.send_response(_too_long(), send)
             return
         with closing(body):
             set_script_prefix(get_script_prefix(scope))
@@ -54,6 +72,29 @@ class OneThreadHandler(ASGIHandler):
                 await self._stream(response, receive, send)
             else:
                 await self.send_response(response, send)
+
+    async def _read(self, scope: Any, receive: Any) -> IO[bytes]:
+        """The body, from memory or a file. Raises RequestAborted, TooLong."""
+        most = settings.MAILROOM["UPLOAD_MAX_BYTES"] + FORM_ROOM
+        told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if told.isdigit() and int(told) > most:
+            raise TooLong
+        body = tempfile.SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115  the request's
+        try:
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise RequestAborted
+                body.write(message.get("body", b""))
+                if body.tell() > most:
+                    raise TooLong
+                more = message.get("more_body", False)
+            body.seek(0)
+        except BaseException:
+            body.close()
+            raise
+        return body
 
     def _answer(self, request: HttpRequest, scope: Any) -> HttpResponseBase:
         signals.request_started.send(sender=type(self), scope=scope)
@@ -80,3 +121,9 @@ class OneThreadHandler(ASGIHandler):
                 await sync_to_async(response.close)()
         if isinstance(sent, Exception):
             raise sent
+
+
+def _too_long() -> HttpResponse:
+    """Said before anybody is known, so in no language but the code's own."""
+    words = f"413 One message carries at most {settings.MAILROOM['UPLOAD_MAX_BYTES'] // 2**20} MB of attachments."
+    return HttpResponse(words, status=413, content_type="text/plain; charset=utf-8")

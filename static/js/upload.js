@@ -73,16 +73,18 @@ export class Uploads {
     }
   }
 
-  /** Why the server would not take the message with these files, before any of them goes up; "" when it would. */
+  /** Why nobody would take the message with these files, before any of them goes up; "" where there is no reason. */
   tooLarge(files) {
     const { limit, host } = this.composer.form.elements.identity.selectedOptions[0]?.dataset ?? {};
-    if (!Number(limit)) return "";
+    const { most, mostWords } = this.composer.words;
     const there = all("li", this.list).reduce((sum, item) => sum + Number(item.dataset.size), 0);
     const octets = files.reduce((sum, file) => sum + file.size, there);
+    if (octets > Number(most)) return mostWords;
+    if (!Number(limit)) return "";
     const whole = Math.ceil((octets * 78) / 57); // base64 in lines, RFC 2045 section 6.8
     if (whole <= Number(limit)) return "";
-    const [about, most] = [size(whole), size(Number(limit))];
-    return [about, host, most].reduce((words, value) => words.replace("%s", value), this.composer.words.tooLarge);
+    const told = [size(whole), host, size(Number(limit))];
+    return told.reduce((words, value) => words.replace("%s", value), this.composer.words.tooLarge);
   }
 
   async send(file, item, inline) {

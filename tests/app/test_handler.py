@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pytest
+from django.conf import settings
 from django.core import signals
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.test import override_settings
 
 from webmail.handler import OneThreadHandler
 
@@ -182,3 +184,59 @@ def test_a_request_whose_body_never_comes_is_dropped() -> None:
 def test_only_http_is_served() -> None:
     with pytest.raises(ValueError, match="websocket"):
         finish(handler(lambda _: HttpResponse())({"type": "websocket"}, Client().receive, Client().send))
+
+
+# --- what is too long ------------------------------------------------------------------------------------------------
+
+
+class Pours(Client):
+    """A client that sends without end, a mebibyte at a time, and counts what was taken."""
+
+    taken = 0
+
+    async def receive(self) -> dict[str, Any]:
+        self.taken += 1
+        return {"type": "http.request", "body": b"x" * 2**20, "more_body": True}
+
+
+@pytest.mark.parametrize("told", [None, b"0", b"-1", b"many"])
+def test_a_body_without_end_is_taken_no_further_than_any_form(told: bytes | None) -> None:
+    client = Pours()
+    headers = [] if told is None else [(b"content-length", told)]
+    scope = {**SCOPE, "method": "POST", "path": "/signin/", "headers": [*SCOPE["headers"], *headers]}
+    with override_settings(MAILROOM={**settings.MAILROOM, "UPLOAD_MAX_BYTES": 2**20}):
+        finish(handler(never)(scope, client.receive, client.send))
+    assert client.sent[0]["status"] == 413
+    assert b"at most 1 MB" in client.body
+    assert client.taken <= 23
+
+
+def test_four_gigabytes_are_refused_before_they_come() -> None:
+    client = Pours()
+    scope = {**SCOPE, "method": "POST", "headers": [*SCOPE["headers"], (b"content-length", b"%d" % 2**32)]}
+    finish(handler(never)(scope, client.receive, client.send))
+    assert (client.sent[0]["status"], client.taken) == (413, 0)
+
+
+def test_what_a_form_may_have_is_taken_whole() -> None:
+    most = settings.MAILROOM["UPLOAD_MAX_BYTES"]
+    seen: list[int] = []
+
+    class Sends(Client):
+        async def receive(self) -> dict[str, Any]:
+            self.taken = getattr(self, "taken", 0) + 1
+            return {"type": "http.request", "body": b"x" * 2**20, "more_body": self.taken < most // 2**20}
+
+    def view(request: HttpRequest) -> HttpResponse:
+        while piece := request.read(2**20):
+            seen.append(len(piece))
+        return HttpResponse(b"")
+
+    client = Sends()
+    scope = {**SCOPE, "method": "POST", "headers": [*SCOPE["headers"], (b"content-length", b"%d" % most)]}
+    finish(handler(view)(scope, client.receive, client.send))
+    assert (client.sent[0]["status"], sum(seen)) == (200, most)
+
+
+def never(request: HttpRequest) -> HttpResponse:
+    raise AssertionError("nobody is to see it")

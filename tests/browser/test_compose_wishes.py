@@ -1,7 +1,10 @@
 """What a writer wishes beside the text, in Chromium: reports, reminders, limits told in time, sharing from apps."""
 
+import socket
 import time
 from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
@@ -76,6 +79,30 @@ def test_files_that_the_server_would_not_take_do_not_even_go_up(live: Live, mare
     assert len(asked) == 1
     assert Upload.objects.count() == 1
     MailServer.objects.filter(protocol="smtp").update(message_limit=None)
+
+
+def test_four_gigabytes_do_not_even_go_up(live: Live, maren: User, page: Page, tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    with film.open("wb") as file:
+        file.truncate(2**32)  # of holes, so it takes no room
+    sign_in(page, maren, live)
+    compose(page, live)
+    write(page, "The film of the opening")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/files/") else None)
+    page.locator("[data-upload-input]").set_input_files(film)
+    expect(page.locator('[data-error="attachments"]')).to_contain_text("at most 150 MB")
+    expect(page.locator(".upload")).to_have_count(0)
+    assert not asked
+    assert "The film of the opening" in until_kept(html__contains="opening").html
+
+
+def test_a_request_of_four_gigabytes_is_refused_by_its_length(live: Live) -> None:
+    place = urlsplit(live.url)
+    head = f"POST /signin/ HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: {2**32}\r\n\r\n"
+    with socket.create_connection((place.hostname, place.port), timeout=10) as client:
+        client.sendall(head.encode() + b"x" * 1000)
+        assert client.recv(1000).startswith(b"HTTP/1.1 413")
 
 
 def test_what_happens_while_a_page_is_on_its_way_is_shown_by_it(live: Live, maren: User, open_page: OpenPage) -> None:

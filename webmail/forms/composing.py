@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Identity, User
@@ -12,11 +13,13 @@ from webmail.mime.html_text import html_to_text
 from webmail.models import Draft
 from webmail.queries import access
 from webmail.queries.drafting import REMINDERS
+from webmail.queries.people import MOST_TOGETHER
 from webmail.services.drafts import Fields
 
 from .lines import BodyField, LineField, one_line
 
 FURTHEST = timedelta(days=366)
+LONGEST_PEOPLE = 60_000
 HEADERS = ("to", "cc", "bcc", "subject")
 
 
@@ -33,14 +36,24 @@ def own_address() -> "forms.ModelChoiceField[Identity]":
     )
 
 
+class PeopleField(LineField):
+    """Whom to write to, as typed; more than a message may have by far is told so in people, not in letters."""
+
+    def run_validators(self, value: str) -> None:
+        if len(value) > LONGEST_PEOPLE:
+            words = gettext("One message goes to at most %d recipients.")
+            raise forms.ValidationError(words % MOST_TOGETHER, code="max_length")
+        super().run_validators(value)
+
+
 class ComposeForm(forms.Form):
     """The fields of a message being written; ``format`` says which of ``html`` and ``text`` was typed in."""
 
     identity = own_address()
     sender = LineField(required=False, max_length=254)
-    to = LineField(label=_("To"), required=False, max_length=60_000)
-    cc = LineField(label=_("Cc"), required=False, max_length=60_000)
-    bcc = LineField(label=_("Bcc"), required=False, max_length=60_000)
+    to = PeopleField(label=_("To"), required=False)
+    cc = PeopleField(label=_("Cc"), required=False)
+    bcc = PeopleField(label=_("Bcc"), required=False)
     subject = LineField(label=_("Subject"), required=False, max_length=2_000)
     text = BodyField(label=_("Message"), widget=forms.Textarea)
     html = BodyField(widget=forms.HiddenInput)
@@ -90,7 +103,7 @@ class RedirectForm(forms.Form):
     """To whom a message is sent on as it is."""
 
     identity = own_address()
-    to = LineField(label=_("To"), max_length=60_000)
+    to = PeopleField(label=_("To"))
 
     def __init__(self, data: Any, *, user: User, initial: dict[str, Any]) -> None:
         super().__init__(data, initial=initial)

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -43,6 +44,17 @@ class FromChoice:
     host: str = ""
 
 
+def most_octets() -> int:
+    """What the files of one message may have together."""
+    most: int = settings.MAILROOM["UPLOAD_MAX_BYTES"]
+    return most
+
+
+def too_many_octets() -> str:
+    """What is said where they have more."""
+    return gettext("One message carries at most %d MB of attachments.") % (most_octets() // 2**20)
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A composer's content. ``draft`` is 0 until the first save; ``errors`` stand beside the fields they name."""
@@ -80,6 +92,16 @@ class Sheet:
         """After how many days without an answer it could come up again, in words."""
         never = (0, gettext("No reminder"))
         return never, *((days, _if_nobody_answers(days)) for days in REMINDERS if days)
+
+    @property
+    def most_octets(self) -> int:
+        """What all files of a message may have together."""
+        return most_octets()
+
+    @property
+    def too_many_octets(self) -> str:
+        """What is said where they have more."""
+        return too_many_octets()
 
     @property
     def problem(self) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import IO
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 from django.utils import timezone
@@ -25,6 +24,7 @@ from webmail.models import (
 )
 from webmail.queries import offered
 from webmail.queries.composing import content_id
+from webmail.queries.drafting import most_octets, too_many_octets
 from webmail.render.compose import clean_for_editor
 from webmail.render.headers import PICTURES
 
@@ -88,12 +88,11 @@ def save(
 
 def attach(draft: Draft, *, filename: str, content_type: str, file: IO[bytes], inline: bool = False) -> Upload:
     """Streams a file into storage and ties it to the draft; raises TooLarge past the limit, keeping the draft."""
-    limit: int = settings.MAILROOM["UPLOAD_MAX_BYTES"]
-    left = limit - total_size(draft)
+    left = most_octets() - total_size(draft)
     with storage.spool() as spool:
         while piece := file.read(256 * 1024):
             if spool.size + len(piece) > left:
-                raise TooLarge(_("One message carries at most %d MB of attachments.") % (limit // 2**20))
+                raise TooLarge(too_many_octets())
             spool.write(piece)
         digest = spool.keep(draft.account_id)
         size = spool.size

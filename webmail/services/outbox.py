@@ -256,7 +256,7 @@ def _wrong(typed: str, found: Sequence[Address]) -> str:
         return typed.strip()[:60]
     for person in found:
         local, at, domain = person.addr_spec.rpartition("@")
-        if not (local and at and domain) or any(c.isspace() or c in '<>,;"()' for c in person.addr_spec):
+        if not (local and at and domain) or any(c.isspace() or c in '<>,;:"()[]' for c in person.addr_spec):
             return (person.addr_spec or person.name)[:60]
     return typed.strip()[:60] if typed.strip(" ,;") and not found else ""
 
