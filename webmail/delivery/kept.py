@@ -2,8 +2,8 @@
 
 Invariants: a conversation is used by one thread at a time, and only for the account, the login and the server it was
 opened with; there are never more than so many, and each is ended soon, or at once where no thread is left to do that; a
-message that an old one would not begin with is offered on a new one at once, since a server may
-have had enough of a conversation without saying so; past its envelope it is never offered again here.
+message that an old one would not begin with is offered on a new one at once, since a server may have had enough of a
+conversation without saying so; past its envelope it is never offered again here.
 """
 
 import threading
