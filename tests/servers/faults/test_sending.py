@@ -51,6 +51,7 @@ def test_f35_a_cut_anywhere_leaves_one_copy_or_a_question(sender: Sender, withou
         at = places[number % len(places)] if number < len(places) else chance.choice(places)
         if at in BEFORE_LOGGED_IN or chance.random() < 0.5:
             kept.sweep(older_than=0)
+            sender.submission.quiet()  # the server has noticed
         goes_on = any(not session.over for session in sender.submission.sessions)
         made = post.hand_over(chance, sender.account.address)
         sender.submission.fail(at, None)
