@@ -1,8 +1,9 @@
 """The statements that every try at a message makes. Plain ones: with thousands waiting, building them by the ORM took
 most of the time of the worker.
 
-Invariant: what writes names the claim, or is what takes it; its conditions are on its own table alone, since behind a
-join they would be judged before the row is locked, and two could claim.
+Invariant: what writes names the claim, or is what takes it; that a row waits and is nobody's is asked of the row that
+is written, since behind a join it would be judged before the row is locked, and two could claim. Whether its account
+and writer may send is asked beside it.
 """
 
 import uuid
